@@ -1,0 +1,42 @@
+/*
+ * config.h - a configuration from file to checked document
+ *
+ * YAML or JSON becomes one tree of json-c objects; the tree is checked against the combined schema of core, topology and
+ * provider, with the path (and where known the line) of each wrong key.
+ */
+#ifndef CORE_CONFIG_CONFIG_H
+#define CORE_CONFIG_CONFIG_H
+
+#include <json-c/json.h>
+
+#include <memories/memories.h>
+
+struct memories_config {
+    char *file;     /* name used in errors */
+    char *topology; /* NULL while unknown */
+    char *provider;
+    char *name;
+    json_object *config; /* the guide's config */
+};
+
+/* Files larger, or trees with more values (aliases expanded), are refused. */
+#define CONFIG_BYTES_MAX (1u << 20)
+#define CONFIG_VALUES_MAX 100000
+
+/* parse.c: text to tree. Objects remember their line, see config_line. Duplicate keys are errors. */
+json_object *config_parse_text(const char *text, size_t bytes, const char *name, memories_error **error);
+/* The line an object began at, 0 when unknown. */
+unsigned config_line(json_object *value);
+
+/* combine.c: the JSON Schema of a configuration's `config` part for this pair: core/schemas/config.json with the
+ * properties of both plugins' descriptions. New reference. */
+json_object *config_schema_combine(json_object *topology_description, json_object *provider_description,
+                                   memories_error **error);
+/* The schema of a whole file {topology, provider, name, config}, for editors. */
+json_object *config_schema_file(const char *topology, const char *provider, json_object *config_schema,
+                                memories_error **error);
+
+/* check.c: everything wrong with the tree, chained in *error; 0 when nothing is. */
+int config_check(const memories_config *config, json_object *config_schema, memories_error **error);
+
+#endif

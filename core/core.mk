@@ -1,0 +1,42 @@
+# libmemories-core: libcore.la holds the objects (unit tests link it and so reach inside); the library is libcore.la
+# with only the public names visible.
+core_libs = $(JSON_C_LIBS) $(YAML_LIBS) $(SQLITE_LIBS) $(CURL_LIBS) $(OPENSSL_LIBS) $(LTDL_LIBS) -lpthread
+
+core_sources =
+core_schemas =
+
+include core/base/base.mk
+include core/config/config.mk
+include core/loader/loader.mk
+include core/store/store.mk
+include core/engine/engine.mk
+include core/http/http.mk
+include core/pki/pki.mk
+include core/bootstrap/bootstrap.mk
+include core/api/api.mk
+
+noinst_LTLIBRARIES += core/libcore.la
+core_libcore_la_SOURCES = $(core_sources)
+core_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_DIRECTORY='"$(plugindir)"' -DLIBEXEC_DIRECTORY='"$(pkglibexecdir)"'
+core_libcore_la_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS) $(YAML_CFLAGS) $(SQLITE_CFLAGS) $(CURL_CFLAGS) $(OPENSSL_CFLAGS)
+
+lib_LTLIBRARIES += core/libmemories-core.la
+core_libmemories_core_la_SOURCES =
+core_libmemories_core_la_LIBADD = core/libcore.la $(core_libs)
+core_libmemories_core_la_LDFLAGS = $(AM_LDFLAGS) -version-info $(LIBRARY_VERSION_INFO) \
+	-Wl,--version-script=$(srcdir)/core/memories-core.map -Wl,-z,now
+EXTRA_core_libmemories_core_la_DEPENDENCIES = core/memories-core.map
+EXTRA_DIST += core/memories-core.map $(core_schemas)
+
+# A JSON Schema becomes a string that the library carries: core/schemas/x.json -> core/schemas/x.json.c
+core_schema_sources = $(core_schemas:.json=.json.c)
+nodist_core_libcore_la_SOURCES = $(core_schema_sources)
+CLEANFILES += $(core_schema_sources)
+SUFFIXES = .json .json.c
+.json.json.c:
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(SED) -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' \
+	  -e '1i const char schema_$(basename $(notdir $*))[]; const char schema_$(basename $(notdir $*))[] =' \
+	  -e '$$a ;' $< > $@.tmp && mv $@.tmp $@
+
+pkgconfig_DATA += core/memories-core.pc
+EXTRA_DIST += core/memories-core.pc.in

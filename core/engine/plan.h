@@ -1,0 +1,57 @@
+/*
+ * plan.h - what must be done so that actual equals desired; pure
+ *
+ * Resources, states and operations are as in store.h and docs/documents.md.
+ */
+#ifndef CORE_ENGINE_PLAN_H
+#define CORE_ENGINE_PLAN_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <memories/memories.h>
+
+enum operation_kind { OPERATION_CREATE, OPERATION_UPDATE, OPERATION_DELETE, OPERATION_STOP, OPERATION_START };
+const char *operation_name(enum operation_kind kind);
+
+struct plan_operation {
+    enum operation_kind kind;
+    const char *key; /* strings belong to the plan */
+    const char *type;
+    const char *node;
+    const char *reason; /* "is not there", "cidr changed", … */
+    json_object *inputs; /* as lowered */
+    json_object *depends_on_keys;
+    uint32_t generation;
+    bool is_node;
+    size_t *successors; /* operations that wait for this one */
+    size_t successor_count;
+    size_t wait_count; /* operations this one waits for */
+};
+
+struct plan {
+    struct plan_operation *operations;
+    size_t count;
+    json_object *kept; /* references that the strings above point into */
+};
+
+struct plan_request {
+    json_object *desired;        /* array of lowered resources; empty or NULL: nothing is wanted */
+    json_object *recorded;       /* array of store resources, states as refreshed */
+    json_object *resource_types; /* of the provider's description */
+    bool stopped;                /* types with power are wanted switched off */
+    bool can_update;             /* the provider has an update slot */
+};
+
+/* MEMORIES_INVALID for a cycle, a duplicate key or a dependency on nothing. O(resources + dependencies). */
+struct plan *plan_make(const struct plan_request *request, memories_error **error);
+void plan_free(struct plan *plan);
+
+/* [{"operation","key","type","node","reason","depends_on"}], in an order that can be executed. New reference. */
+json_object *plan_json(const struct plan *plan);
+
+/* Checks the graph of lowered resources, and gives the dependencies of each (depends_on and $output together). */
+int graph_check(json_object *resources, json_object *resource_types, memories_error **error);
+
+#endif

@@ -1,0 +1,2 @@
+core_sources +=
+core_sources += core/http/http.h

@@ -1,0 +1,31 @@
+/*
+ * pki.h - the certificate authority of a deployment, and its secrets
+ *
+ * EC P-256. The authority, the client identity and the nodes' certificates are files below `directory` (0700, files
+ * 0600): they never leave the operator's machine except for a node's own pair, and are never in the store.
+ */
+#ifndef CORE_PKI_PKI_H
+#define CORE_PKI_PKI_H
+
+#include <memories/memories.h>
+
+struct secrets;
+
+/* Opens (does not create) the secrets kept in `directory`. */
+struct secrets *secrets_open(const char *directory, const char *deployment, memories_error **error);
+void secrets_free(struct secrets *secrets);
+
+/* Makes what is missing: the CA, the client pair, and a pair for each node. node_names[i] has the comma-separated
+ * addresses node_addresses[i]; a node whose addresses changed gets a new certificate with its old key. What exists and
+ * fits stays. */
+int secrets_prepare(struct secrets *secrets, const char *const *node_names, const char *const *node_addresses,
+                    size_t count, memories_error **error);
+
+/* The text behind "secret:node/node1/key" and its like (docs/documents.md); belongs to `secrets`, which caches it. Safe
+ * from several threads. NULL and an error when there is none. */
+const char *secrets_get(struct secrets *secrets, const char *reference, size_t *bytes, memories_error **error);
+
+/* Overwrites nothing, removes the directory. */
+int secrets_remove(struct secrets *secrets, memories_error **error);
+
+#endif

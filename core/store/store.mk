@@ -1,0 +1,2 @@
+core_sources +=
+core_sources += core/store/store.h

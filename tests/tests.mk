@@ -1,0 +1,7 @@
+# Each test program and script is named after what it proves; a script that can't run here skips (exit 77) with a reason.
+include tests/unit/unit.mk
+
+TEST_EXTENSIONS = .sh
+SH_LOG_COMPILER = $(SHELL)
+AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' builddir='$(builddir)'; export srcdir builddir;
+TESTS += $(check_PROGRAMS)
