@@ -28,14 +28,14 @@ core_libmemories_core_la_LDFLAGS = $(AM_LDFLAGS) -version-info $(LIBRARY_VERSION
 EXTRA_core_libmemories_core_la_DEPENDENCIES = core/memories-core.map
 EXTRA_DIST += core/memories-core.map $(core_schemas)
 
-# A JSON Schema becomes a string that the library carries: core/schemas/x.json -> core/schemas/x.json.c
+# A JSON Schema becomes a string that the library carries: core/schemas/a-b.json -> schema_a_b[] in core/schemas/a-b.json.c
 core_schema_sources = $(core_schemas:.json=.json.c)
 nodist_core_libcore_la_SOURCES = $(core_schema_sources)
 CLEANFILES += $(core_schema_sources)
 SUFFIXES = .json .json.c
 .json.json.c:
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(SED) -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' \
-	  -e '1i const char schema_$(basename $(notdir $*))[]; const char schema_$(basename $(notdir $*))[] =' \
+	  -e '1i extern const char schema_$(subst -,_,$(*F))[]; const char schema_$(subst -,_,$(*F))[] =' \
 	  -e '$$a ;' $< > $@.tmp && mv $@.tmp $@
 
 pkgconfig_DATA += core/memories-core.pc
