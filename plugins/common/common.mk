@@ -1,0 +1,1 @@
+EXTRA_DIST += plugins/common/cleanup.h
