@@ -150,6 +150,10 @@ json_object *plugin_parse(struct memories_call *call, const char *text, const ch
                     json_tokener_error_desc(reason));
         return NULL;
     }
+    if (!json_object_is_type(document, json_type_object)) {
+        plugin_fail(call, MEMORIES_INTERNAL, NULL, NULL, "the %s is not a JSON object", name);
+        return NULL;
+    }
     int64_t version = json_get_int(document, "version", DOCUMENT_VERSION);
     if (version > DOCUMENT_VERSION) {
         plugin_fail(call, MEMORIES_UNSUPPORTED, NULL, "use a newer version of this plugin",

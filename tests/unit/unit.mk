@@ -1,0 +1,14 @@
+if HAVE_CHECK
+
+# A host table for tests that drive a plugin's slots directly.
+check_LTLIBRARIES += tests/unit/libfakehost.la
+tests_unit_libfakehost_la_SOURCES = tests/unit/fake_host.c tests/unit/fake_host.h
+tests_unit_libfakehost_la_CFLAGS = $(unit_cflags)
+fake_host_libs = tests/unit/libfakehost.la $(CHECK_LIBS) $(JSON_C_LIBS) -lpthread
+
+check_PROGRAMS += tests/unit/test_plugin_common
+tests_unit_test_plugin_common_SOURCES = tests/unit/test_plugin_common.c
+tests_unit_test_plugin_common_CFLAGS = $(unit_cflags)
+tests_unit_test_plugin_common_LDADD = plugins/common/libcommon.la $(fake_host_libs)
+
+endif
