@@ -1,0 +1,185 @@
+/* context.c - the context: state directory, store, plugins, events */
+#include "core/api/context.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/text.h"
+
+const char *memories_version(void)
+{
+    return PACKAGE_VERSION;
+}
+
+/* A variable that is set to something, and that a set-id program does not believe. */
+static const char *environment(const char *name)
+{
+    const char *value = secure_getenv(name);
+    return value && *value ? value : NULL;
+}
+
+static char *default_state_dir(memories_error **error)
+{
+    const char *own = environment("MEMORIES_STATE_DIR"), *state = environment("XDG_STATE_HOME");
+    const char *home = environment("HOME");
+    if (own)
+        return strdup(own);
+    if (state && *state == '/') /* the XDG base directory specification: relative paths are ignored */
+        return text_format("%s/memories", state);
+    if (!home) {
+        struct passwd *user = getpwuid(geteuid());
+        home = user ? user->pw_dir : NULL;
+    }
+    if (!home) {
+        error_set(error, MEMORIES_FAILED, "no place for the state directory: HOME is not set");
+        error_hint(error, "set MEMORIES_STATE_DIR to a directory of yours");
+        return NULL;
+    }
+    return text_format("%s/.local/state/memories", home);
+}
+
+/* Absolute, since plugins and supervisors work in other directories. */
+static char *absolute_path(const char *path)
+{
+    if (*path == '/')
+        return strdup(path);
+    AUTO_FREE char *here = getcwd(NULL, 0);
+    return here ? text_format("%s/%s", here, path) : NULL;
+}
+
+memories_context *memories_context_new(const struct memories_context_options *options, memories_error **error)
+{
+    struct memories_context_options known = MEMORIES_CONTEXT_OPTIONS_INIT;
+    if (options)
+        memcpy(&known, options, options->size < sizeof known ? options->size : sizeof known);
+    AUTO_FREE char *state_dir = known.state_dir ? strdup(known.state_dir) : default_state_dir(error);
+    if (!state_dir)
+        return NULL;
+    memories_context *context = calloc(1, sizeof *context);
+    if (context) {
+        context->state_dir = absolute_path(state_dir);
+        context->plugin_path = known.plugin_path ? strdup(known.plugin_path) : NULL;
+        context->on_event = known.on_event;
+        context->user_data = known.user_data;
+    }
+    if (!context || !context->state_dir || (known.plugin_path && !context->plugin_path)) {
+        memories_context_free(context);
+        error_no_memory(error);
+        return NULL;
+    }
+    return context;
+}
+
+void memories_context_free(memories_context *context)
+{
+    if (!context)
+        return;
+    http_client_free(context->http);
+    store_close(context->store);
+    free(context->state_dir);
+    free(context->plugin_path);
+    free(context);
+}
+
+void memories_cancel(memories_context *context)
+{
+    atomic_store(&context->cancel, 1);
+}
+
+void context_begin(memories_context *context)
+{
+    atomic_store(&context->cancel, 0);
+}
+
+struct store *context_store(memories_context *context, memories_error **error)
+{
+    if (!context->store && directory_make(context->state_dir, 0700, error) == 0)
+        context->store = store_open(context->state_dir, error);
+    return context->store;
+}
+
+struct http_client *context_http(memories_context *context, memories_error **error)
+{
+    if (!context->http)
+        context->http = http_client_new(error);
+    return context->http;
+}
+
+const struct plugin *context_topology(memories_context *context, const char *name, memories_error **error)
+{
+    return loader_open(MEMORIES_PLUGIN_TOPOLOGY, name, context->plugin_path, NULL, error);
+}
+
+const struct plugin *context_provider(memories_context *context, const char *name, memories_error **error)
+{
+    return loader_open(MEMORIES_PLUGIN_PROVIDER, name, context->plugin_path, NULL, error);
+}
+
+char *context_secrets_directory(const memories_context *context, const char *deployment)
+{
+    return text_format("%s/secrets/%s", context->state_dir, deployment);
+}
+
+static const char *event_name(uint32_t kind)
+{
+    static const char *const names[] = { NULL, "phase", "started", "progress", "done", "failed", "retry", "warning",
+                                         "log" };
+    return kind < ARRAY_COUNT(names) ? names[kind] : NULL;
+}
+
+void context_emit(memories_context *context, const struct memories_event *event, const memories_error *error)
+{
+    if (!context->on_event)
+        return;
+    AUTO_JSON json_object *json = json_object_new_object();
+    json_set_string(json, "event", event_name(event->kind));
+    const struct {
+        const char *name, *value;
+    } parts[] = { { "deployment_id", event->deployment },
+                  { "operation", event->operation },
+                  { "key", event->key },
+                  { "type", event->type },
+                  { "text", event->text } };
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
+        if (parts[i].value)
+            json_set_string(json, parts[i].name, parts[i].value);
+    if (event->total) {
+        json_set_int(json, "done", event->done);
+        json_set_int(json, "total", event->total);
+    }
+    json_set_int(json, "elapsed_ms", event->elapsed_ms);
+    if (error)
+        json_set(json, "error", error_to_json(error));
+    AUTO_FREE char *text = json_text(json);
+    if (!text)
+        return; /* out of memory: an event may be lost, the work goes on */
+    struct memories_event complete = *event;
+    complete.size = sizeof complete;
+    complete.json = text;
+    context->on_event(&complete, context->user_data);
+}
+
+void context_say(memories_context *context, uint32_t kind, const char *deployment, const char *operation,
+                 const char *text)
+{
+    struct memories_event event = { .kind = kind, .deployment = deployment, .operation = operation, .text = text };
+    context_emit(context, &event, NULL);
+}
+
+char *memories_plugins(memories_context *context, memories_error **error)
+{
+    context_begin(context);
+    AUTO_JSON json_object *list = loader_list(context->plugin_path, error);
+    if (!list)
+        return NULL;
+    char *text = json_text(list);
+    if (!text)
+        error_no_memory(error);
+    return text;
+}

@@ -1,0 +1,47 @@
+/*
+ * context.h - what a context holds, and how the parts of core/api reach it
+ */
+#ifndef CORE_API_CONTEXT_H
+#define CORE_API_CONTEXT_H
+
+#include <json-c/json.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <memories/memories.h>
+
+#include "core/http/http.h"
+#include "core/loader/loader.h"
+#include "core/store/store.h"
+
+struct memories_context {
+    char *state_dir;
+    char *plugin_path; /* NULL: the default */
+    memories_event_fn *on_event;
+    void *user_data;
+    atomic_int cancel; /* set by memories_cancel, by anybody; cleared when a call begins */
+    struct store *store;
+    struct http_client *http;
+};
+
+/* Begins a public call: an earlier cancellation is forgotten. */
+void context_begin(memories_context *context);
+
+/* The store, opened at its first use; NULL with an error. */
+struct store *context_store(memories_context *context, memories_error **error);
+/* Likewise. */
+struct http_client *context_http(memories_context *context, memories_error **error);
+
+const struct plugin *context_topology(memories_context *context, const char *name, memories_error **error);
+const struct plugin *context_provider(memories_context *context, const char *name, memories_error **error);
+
+/* STATE_DIR/secrets/DEPLOYMENT; a new string. */
+char *context_secrets_directory(const memories_context *context, const char *deployment);
+
+/* Sends an event; its json is made here. `error` (may be NULL) goes into the json. */
+void context_emit(memories_context *context, const struct memories_event *event, const memories_error *error);
+/* A phase or warning in one line. */
+void context_say(memories_context *context, uint32_t kind, const char *deployment, const char *operation,
+                 const char *text);
+
+#endif

@@ -1,0 +1,384 @@
+/* deploy.c - validate, schema, plan, deploy, update */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/api/blueprint.h"
+#include "core/api/record.h"
+#include "core/api/session.h"
+#include "core/base/cleanup.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/base/text.h"
+#include "core/config/config.h"
+#include "core/engine/plan.h"
+
+/* ids of one second are told apart by a counter: at most this many */
+#define SAME_SECOND_MAX 1000
+
+/* consensus-local-20260225-123456, with -2, -3, … from the second try on. */
+static char *make_id(const char *topology, const char *provider, int64_t now_ms, unsigned attempt)
+{
+    char stamp[32];
+    time_t seconds = (time_t)(now_ms / 1000);
+    struct tm parts;
+    gmtime_r(&seconds, &parts);
+    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &parts);
+    return attempt < 2 ? text_format("%s-%s-%s", topology, provider, stamp)
+                       : text_format("%s-%s-%s-%u", topology, provider, stamp, attempt);
+}
+
+static int require_pair(const memories_config *config, memories_error **error)
+{
+    if (config->topology && config->provider)
+        return 0;
+    error_set(error, MEMORIES_INVALID, "the %s is not known", config->topology ? "provider" : "topology");
+    error_where(error, "%s", config->file);
+    error_hint(error, config->topology ? "add `provider: local` (or aws, gcp, azure) to the file, or give --provider"
+                                       : "add `topology: consensus` (or standalone, swarmed) to the file, or give --topology");
+    return MEMORIES_INVALID;
+}
+
+static int load_pair(memories_context *context, const memories_config *config, const struct plugin **topology,
+                     const struct plugin **provider, memories_error **error)
+{
+    int failed = require_pair(config, error);
+    if (failed)
+        return failed;
+    *topology = context_topology(context, config->topology, error);
+    *provider = *topology ? context_provider(context, config->provider, error) : NULL;
+    return *provider ? 0 : MEMORIES_FAILED;
+}
+
+int memories_validate(memories_context *context, const memories_config *config, char **json, memories_error **error)
+{
+    context_begin(context);
+    AUTO_ERROR memories_error *problem = NULL;
+    const struct plugin *topology, *provider;
+    if (load_pair(context, config, &topology, &provider, &problem))
+        return error_move(error, STEAL(problem));
+    AUTO_FREE char *id = make_id(config->topology, config->provider, clock_now_ms(), 1);
+    struct call_environment environment = { .deployment = id, .cancel = &context->cancel };
+    struct blueprint blueprint = { 0 };
+    if (blueprint_plan(topology, provider, &environment, config, &blueprint, &problem)) {
+        blueprint_clear(&blueprint);
+        return error_move(error, STEAL(problem));
+    }
+    AUTO_JSON json_object *answer = json_object_new_object();
+    int failed = json_set_bool(answer, "valid", true) || json_set_string(answer, "topology", config->topology) ||
+                 json_set_string(answer, "provider", config->provider) ||
+                 json_set(answer, "notes", json_ref(blueprint.notes));
+    blueprint_clear(&blueprint);
+    if (!failed && json)
+        failed = !(*json = json_text(answer));
+    return failed ? error_no_memory(error) : 0;
+}
+
+char *memories_schema(memories_context *context, const char *topology, const char *provider, memories_error **error)
+{
+    context_begin(context);
+    const struct plugin *topology_plugin = context_topology(context, topology, error);
+    const struct plugin *provider_plugin = topology_plugin ? context_provider(context, provider, error) : NULL;
+    AUTO_JSON json_object *config =
+        provider_plugin ? blueprint_schema(topology_plugin, provider_plugin, error) : NULL;
+    AUTO_JSON json_object *file = config ? config_schema_file(topology, provider, config, error) : NULL;
+    char *text = file ? json_pretty(file) : NULL;
+    if (file && !text)
+        error_no_memory(error);
+    return text;
+}
+
+/* A session and blueprint for a new deployment under the id of this attempt. */
+static struct session *design(memories_context *context, const memories_config *config, unsigned attempt,
+                              struct blueprint *blueprint, memories_error **error)
+{
+    if (require_pair(config, error))
+        return NULL;
+    AUTO_FREE char *id = make_id(config->topology, config->provider, clock_now_ms(), attempt);
+    struct session *session =
+        id ? session_new(context, id, config->topology, config->provider, config->config, error) : NULL;
+    if (!session)
+        return NULL;
+    session->reason = "deploy";
+    if (!blueprint_plan(session->topology, session->provider, &session->environment, config, blueprint, error) &&
+        !blueprint_lower(session->provider, session->instance, &session->environment, NULL, blueprint, error))
+        return session;
+    blueprint_clear(blueprint);
+    session_free(session);
+    return NULL;
+}
+
+/* What the plan needs to know of the provider. */
+static json_object *plan_operations(const struct session *session, json_object *desired, memories_error **error)
+{
+    struct plan_request request = { .desired = desired,
+                                    .resource_types = json_get(session->provider->description, "resource_types"),
+                                    .can_update = session->provider->ops.provider.update != NULL };
+    struct plan *plan = plan_make(&request, error);
+    json_object *operations = plan ? plan_json(plan) : NULL;
+    if (plan && !operations)
+        error_no_memory(error);
+    plan_free(plan);
+    return operations;
+}
+
+char *memories_plan(memories_context *context, const memories_config *config, memories_error **error)
+{
+    context_begin(context);
+    struct blueprint blueprint = { 0 };
+    /* The schema is checked before the session opens the provider, which may need credentials. */
+    if (memories_validate(context, config, NULL, error))
+        return NULL;
+    struct session *session = design(context, config, 1, &blueprint, error);
+    if (!session)
+        return NULL;
+    AUTO_JSON json_object *answer = json_object_new_object();
+    json_object *operations = plan_operations(session, blueprint.resources, error);
+    char *text = NULL;
+    if (operations) {
+        if (!json_set_string(answer, "deployment_id", session->id) &&
+            !json_set_string(answer, "topology", config->topology) &&
+            !json_set_string(answer, "provider", config->provider) &&
+            !json_set(answer, "operations", operations) && !json_set(answer, "notes", json_ref(blueprint.notes)) &&
+            !json_set(answer, "spec", json_ref(blueprint.spec)) &&
+            !json_set(answer, "resources", json_ref(blueprint.resources)))
+            text = json_text(answer);
+        if (!text)
+            error_no_memory(error);
+    }
+    blueprint_clear(&blueprint);
+    session_free(session);
+    return text;
+}
+
+static json_object *new_record(const struct session *session, const memories_config *config,
+                               const struct blueprint *blueprint)
+{
+    AUTO_JSON json_object *record = json_object_new_object();
+    int64_t now = clock_now_ms();
+    if (json_set_string(record, "id", session->id) || json_set_string(record, "name", config->name) ||
+        json_set_string(record, "topology", config->topology) ||
+        json_set_string(record, "provider", config->provider) || json_set_string(record, "status", "deploying") ||
+        json_set_string(record, "goal", "running") || json_set_int(record, "created_at_ms", now) ||
+        json_set_int(record, "updated_at_ms", now) || json_set_int(record, "generation", 1) ||
+        json_set(record, "config", json_ref(config->config)) || json_set(record, "spec", json_ref(blueprint->spec)) ||
+        json_set(record, "choices", json_ref(blueprint->choices)) ||
+        json_set(record, "resources", json_ref(blueprint->resources)) ||
+        json_set(record, "notes", json_ref(blueprint->notes)))
+        return NULL;
+    return STEAL(record);
+}
+
+/* Designs the deployment and puts it on record, under an id that is free. */
+static struct session *found(memories_context *context, const memories_config *config, struct blueprint *blueprint,
+                             memories_error **error)
+{
+    for (unsigned attempt = 1; attempt <= SAME_SECOND_MAX; attempt++) {
+        struct session *session = design(context, config, attempt, blueprint, error);
+        if (!session)
+            return NULL;
+        AUTO_ERROR memories_error *problem = NULL;
+        AUTO_JSON json_object *record = new_record(session, config, blueprint);
+        int failed = record ? store_deployment_insert(session->store, record, &problem) : error_no_memory(&problem);
+        if (!failed)
+            return session;
+        AUTO_JSON json_object *taken = store_deployment_find(session->store, session->id, NULL);
+        bool id_is_taken = taken && !strcmp(json_get_string(taken, "id"), session->id);
+        session_free(session);
+        blueprint_clear(blueprint);
+        if (failed != MEMORIES_CONFLICT || !id_is_taken) {
+            error_move(error, STEAL(problem));
+            return NULL;
+        }
+    }
+    error_set(error, MEMORIES_CONFLICT, "%d deployments were made in this second", SAME_SECOND_MAX);
+    return NULL;
+}
+
+static void say_notes(struct session *session, json_object *notes)
+{
+    for (size_t i = 0; i < json_count(notes); i++) {
+        json_object *note = json_object_array_get_idx(notes, i);
+        const char *where = json_get_string(note, "where");
+        AUTO_FREE char *text = where ? text_format("%s: %s", where, json_get_string(note, "text"))
+                                     : text_format("%s", json_get_string(note, "text"));
+        if (text)
+            session_say(session, MEMORIES_EVENT_WARNING, NULL, text);
+    }
+}
+
+/* Takes back what a failed first deployment made; the first error stays the one that is returned. */
+static void roll_back(struct session *session, memories_error **error)
+{
+    AUTO_ERROR memories_error *problem = NULL;
+    session_say(session, MEMORIES_EVENT_PHASE, "roll back", "removing what was made");
+    if (!session_set_goal(session, "deleted", "deleting", &problem) && !session_realize(session, true, &problem)) {
+        if (error && *error) {
+            free((*error)->deployment_id);
+            (*error)->deployment_id = NULL;
+        }
+        return;
+    }
+    AUTO_JSON json_object *left = store_resource_list(session->store, session->id, NULL);
+    struct text keys = TEXT_INIT;
+    for (size_t i = 0; i < json_count(left); i++)
+        text_printf(&keys, "%s%s", i ? ", " : "", json_get_string(json_object_array_get_idx(left, i), "key"));
+    AUTO_FREE char *listed = text_take(&keys);
+    memories_error *more = NULL;
+    error_set(&more, memories_error_code(problem), "removing it again failed; left are: %s",
+              listed && *listed ? listed : "the record only");
+    error_cause(&more, "%s", memories_error_message(problem));
+    error_hint(&more, "finish with: memories delete %s", session->id);
+    error_chain(&more, STEAL(problem));
+    error_chain(error, more);
+}
+
+memories_deployment *memories_deploy(memories_context *context, const memories_config *config, uint32_t flags,
+                                     memories_error **error)
+{
+    context_begin(context);
+    AUTO_ERROR memories_error *problem = NULL;
+    struct blueprint blueprint = { 0 };
+    if (memories_validate(context, config, NULL, error))
+        return NULL;
+    struct session *session = found(context, config, &blueprint, error);
+    if (!session)
+        return NULL;
+    session_audit(session, "deploy", json_ref(config->config));
+    say_notes(session, blueprint.notes);
+    blueprint_clear(&blueprint);
+
+    memories_deployment *deployment = NULL;
+    int failed = session_lock(session, &problem);
+    if (!failed)
+        failed = session_realize(session, !(flags & MEMORIES_NO_WAIT), &problem);
+    if (!failed)
+        deployment = record_outcome(session->record, &problem);
+    else if (session->lease && failed != MEMORIES_CANCELLED && failed != MEMORIES_BUSY &&
+             !(flags & MEMORIES_KEEP_ON_FAILURE))
+        roll_back(session, &problem);
+    session_free(session);
+    error_move(error, STEAL(problem));
+    return deployment;
+}
+
+/* ---- Update ---- */
+
+static int same_nodes(json_object *before, json_object *after, const char *id, memories_error **error)
+{
+    json_object *old_nodes = json_get_object(before, "nodes"), *new_nodes = json_get_object(after, "nodes");
+    int old_count = old_nodes ? json_object_object_length(old_nodes) : 0;
+    int new_count = new_nodes ? json_object_object_length(new_nodes) : 0;
+    bool same = old_count == new_count;
+    if (same && new_nodes) {
+        json_object_object_foreach(new_nodes, name, unused) {
+            (void)unused;
+            same = same && json_object_object_get_ex(old_nodes, name, NULL);
+        }
+    }
+    if (same)
+        return 0;
+    error_set(error, MEMORIES_UNSUPPORTED, "the new configuration has other nodes than %s (%d before, %d now)", id,
+              old_count, new_count);
+    error_hint(error, "update changes nodes in place; deploy the new configuration beside it instead");
+    return MEMORIES_UNSUPPORTED;
+}
+
+static int check_updatable(struct session *session, const memories_config *config, memories_error **error)
+{
+    const struct {
+        const char *what, *wanted, *present;
+    } fixed[] = { { "topology", config->topology, json_get_string(session->record, "topology") },
+                  { "provider", config->provider, json_get_string(session->record, "provider") } };
+    for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
+        if (!fixed[i].wanted || !strcmp(fixed[i].wanted, fixed[i].present))
+            continue;
+        error_set(error, MEMORIES_INVALID, "the %s of %s is %s and can't become %s", fixed[i].what, session->id,
+                  fixed[i].present, fixed[i].wanted);
+        error_where(error, "%s", config->file);
+        error_hint(error, "deploy the configuration as a new deployment");
+        return MEMORIES_INVALID;
+    }
+    if (!strcmp(json_get_string(session->record, "goal"), "deleted")) {
+        error_set(error, MEMORIES_CONFLICT, "%s is being deleted", session->id);
+        error_hint(error, "finish with: memories delete %s", session->id);
+        return MEMORIES_CONFLICT;
+    }
+    return 0;
+}
+
+/* Plans the new configuration on top of what is recorded, and puts it on record. */
+static int redesign(struct session *session, const memories_config *config, memories_error **error)
+{
+    struct blueprint blueprint = { 0 };
+    json_object *earlier = json_get_object(session->record, "choices");
+    int failed = blueprint_plan(session->topology, session->provider, &session->environment, config, &blueprint, error);
+    if (!failed)
+        failed = blueprint_lower(session->provider, session->instance, &session->environment, earlier, &blueprint,
+                                 error);
+    if (!failed)
+        failed = same_nodes(earlier, blueprint.choices, session->id, error);
+    json_object *changes = NULL;
+    if (!failed) {
+        changes = json_object_new_object();
+        failed = json_set(changes, "config", json_ref(config->config)) ||
+                 json_set(changes, "spec", json_ref(blueprint.spec)) ||
+                 json_set(changes, "choices", json_ref(blueprint.choices)) ||
+                 json_set(changes, "resources", json_ref(blueprint.resources)) ||
+                 json_set(changes, "notes", json_ref(blueprint.notes)) ||
+                 json_set_int(changes, "generation", json_get_int(session->record, "generation", 1) + 1) ||
+                 json_set_string(changes, "status", "updating");
+        if (failed) {
+            json_object_put(changes);
+            failed = error_no_memory(error);
+        }
+    }
+    if (!failed) {
+        say_notes(session, blueprint.notes);
+        failed = session_update(session, changes, error);
+    }
+    blueprint_clear(&blueprint);
+    return failed;
+}
+
+/* The instance that session_find opened knows the recorded configuration; the work needs the new one. */
+static struct session *session_for_update(memories_context *context, const char *id, const memories_config *config,
+                                          memories_error **error)
+{
+    struct store *store = context_store(context, error);
+    AUTO_JSON json_object *record = store ? store_deployment_find(store, id, error) : NULL;
+    if (!record)
+        return NULL;
+    struct session *session = session_new(context, json_get_string(record, "id"), json_get_string(record, "topology"),
+                                          json_get_string(record, "provider"), config->config, error);
+    if (session)
+        session->record = STEAL(record);
+    return session;
+}
+
+memories_deployment *memories_update(memories_context *context, const char *id, const memories_config *config,
+                                     uint32_t flags, memories_error **error)
+{
+    context_begin(context);
+    AUTO_ERROR memories_error *problem = NULL;
+    struct session *session = session_for_update(context, id, config, error);
+    if (!session)
+        return NULL;
+    session->reason = "update";
+    memories_deployment *deployment = NULL;
+    int failed = check_updatable(session, config, &problem);
+    if (!failed)
+        failed = session_lock(session, &problem);
+    if (!failed)
+        failed = redesign(session, config, &problem);
+    if (!failed) {
+        session_audit(session, "update", json_ref(config->config));
+        failed = session_realize(session, !(flags & MEMORIES_NO_WAIT), &problem);
+    }
+    if (!failed)
+        deployment = record_outcome(session->record, &problem);
+    session_free(session);
+    error_move(error, STEAL(problem));
+    return deployment;
+}

@@ -1,0 +1,555 @@
+/* session.c - one deployment being worked on or looked at */
+#include "core/api/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/base/text.h"
+
+#define LEASE_MS 15000
+/* How long a topology may take to converge unless the provider's node type says otherwise. */
+#define CONVERGE_S 300
+
+/* ---- What plugins and engine report ---- */
+
+static void on_plugin_log(const char *plugin, int32_t level, const char *text, void *user_data)
+{
+    struct session *session = user_data;
+    (void)plugin;
+    session_say(session, level <= MEMORIES_LOG_WARNING ? MEMORIES_EVENT_WARNING : MEMORIES_EVENT_LOG, NULL, text);
+}
+
+static void on_engine_event(const struct engine_event *from, void *user_data)
+{
+    struct session *session = user_data;
+    struct memories_event event = { .kind = from->kind,
+                                    .deployment = session->id,
+                                    .operation = from->operation,
+                                    .key = from->key,
+                                    .type = from->type,
+                                    .text = from->text,
+                                    .done = from->done,
+                                    .total = from->total,
+                                    .elapsed_ms = clock_monotonic_ms() - session->began_ms };
+    context_emit(session->context, &event, from->error);
+}
+
+void session_say(struct session *session, uint32_t kind, const char *operation, const char *text)
+{
+    struct memories_event event = { .kind = kind,
+                                    .deployment = session->id,
+                                    .operation = operation,
+                                    .text = text,
+                                    .elapsed_ms = clock_monotonic_ms() - session->began_ms };
+    context_emit(session->context, &event, NULL);
+}
+
+void session_audit(struct session *session, const char *event, json_object *detail)
+{
+    AUTO_ERROR memories_error *error = NULL;
+    if (store_audit_add(session->store, session->id, event, detail, &error))
+        session_say(session, MEMORIES_EVENT_WARNING, NULL, memories_error_message(error));
+    json_object_put(detail);
+}
+
+/* ---- Opening and closing ---- */
+
+static int open_instance(struct session *session, json_object *config, memories_error **error)
+{
+    AUTO_JSON json_object *request = json_object_new_object();
+    if (json_set_int(request, "version", 1) || json_set_string(request, "deployment", session->id) ||
+        json_set_string(request, "state_dir", session->context->state_dir) ||
+        json_set(request, "config", config ? json_ref(config) : json_object_new_object()))
+        return error_no_memory(error);
+    return call_open(session->provider, &session->environment, request, &session->instance, error);
+}
+
+static int open_secrets(struct session *session, memories_error **error)
+{
+    AUTO_FREE char *directory = context_secrets_directory(session->context, session->id);
+    if (!directory)
+        return error_no_memory(error);
+    session->secrets = secrets_open(directory, session->id, error);
+    return session->secrets ? 0 : MEMORIES_FAILED;
+}
+
+static int session_open(struct session *session, const char *topology, const char *provider, json_object *config,
+                        memories_error **error)
+{
+    session->store = context_store(session->context, error);
+    struct http_client *http = session->store ? context_http(session->context, error) : NULL;
+    session->topology = http ? context_topology(session->context, topology, error) : NULL;
+    session->provider = session->topology ? context_provider(session->context, provider, error) : NULL;
+    if (!session->provider || open_secrets(session, error))
+        return MEMORIES_FAILED;
+    session->environment = (struct call_environment){ .deployment = session->id,
+                                                      .cancel = &session->context->cancel,
+                                                      .http = http,
+                                                      .secrets = session->secrets,
+                                                      .on_log = on_plugin_log,
+                                                      .user_data = session };
+    return open_instance(session, config, error);
+}
+
+struct session *session_new(memories_context *context, const char *id, const char *topology, const char *provider,
+                            json_object *config, memories_error **error)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (!session) {
+        error_no_memory(error);
+        return NULL;
+    }
+    pthread_mutex_init(&session->renewer_lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&session->renewer_wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    session->context = context;
+    session->began_ms = clock_monotonic_ms();
+    session->id = strdup(id);
+    if (!session->id)
+        error_no_memory(error);
+    else if (!session_open(session, topology, provider, config, error))
+        return session;
+    session_free(session);
+    return NULL;
+}
+
+struct session *session_find(memories_context *context, const char *id, memories_error **error)
+{
+    struct store *store = context_store(context, error);
+    AUTO_JSON json_object *record = store ? store_deployment_find(store, id, error) : NULL;
+    if (!record)
+        return NULL;
+    struct session *session = session_new(context, json_get_string(record, "id"), json_get_string(record, "topology"),
+                                          json_get_string(record, "provider"), json_get(record, "config"), error);
+    if (session)
+        session->record = STEAL(record);
+    return session;
+}
+
+static void stop_renewing(struct session *session)
+{
+    if (!session->renewing)
+        return;
+    pthread_mutex_lock(&session->renewer_lock);
+    session->stop_renewing = true;
+    pthread_cond_signal(&session->renewer_wake);
+    pthread_mutex_unlock(&session->renewer_lock);
+    pthread_join(session->renewer, NULL);
+    session->renewing = false;
+}
+
+void session_free(struct session *session)
+{
+    if (!session)
+        return;
+    stop_renewing(session);
+    if (session->lease)
+        store_lease_release(session->store, session->lease);
+    if (session->instance)
+        call_close(session->provider, session->instance);
+    secrets_free(session->secrets);
+    json_object_put(session->record);
+    pthread_cond_destroy(&session->renewer_wake);
+    pthread_mutex_destroy(&session->renewer_lock);
+    free(session->id);
+    free(session);
+}
+
+/* ---- The lease ---- */
+
+/* Renews at a third of the lease's time. When somebody else has the lease, the work is cancelled: its writes would be
+ * refused anyway. */
+static void *renew(void *argument)
+{
+    struct session *session = argument;
+    pthread_mutex_lock(&session->renewer_lock);
+    while (!session->stop_renewing) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += LEASE_MS / 3000;
+        int woken = 0;
+        while (!session->stop_renewing && woken != ETIMEDOUT)
+            woken = pthread_cond_timedwait(&session->renewer_wake, &session->renewer_lock, &until);
+        if (session->stop_renewing)
+            break;
+        if (store_lease_renew(session->store, session->lease, LEASE_MS, NULL) == MEMORIES_BUSY) {
+            atomic_store(&session->lease_lost, 1);
+            memories_cancel(session->context);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&session->renewer_lock);
+    return NULL;
+}
+
+int session_lock(struct session *session, memories_error **error)
+{
+    int failed = store_lease_take(session->store, session->id, LEASE_MS, &session->lease, error);
+    if (failed)
+        return failed;
+    if (pthread_create(&session->renewer, NULL, renew, session))
+        return error_no_memory(error);
+    session->renewing = true;
+    json_object *record = store_deployment_find(session->store, session->id, error);
+    if (!record)
+        return MEMORIES_NOT_FOUND;
+    json_object_put(session->record);
+    session->record = record;
+    return 0;
+}
+
+/* ---- The record ---- */
+
+int session_update(struct session *session, json_object *changes, memories_error **error)
+{
+    AUTO_JSON json_object *owned = changes;
+    int failed = store_deployment_update(session->store, session->id, session->lease->fence, owned, error);
+    if (failed)
+        return failed;
+    json_object_object_foreach(owned, key, value) {
+        if (json_set(session->record, key, json_ref(value)))
+            return error_no_memory(error);
+    }
+    return 0;
+}
+
+int session_set_goal(struct session *session, const char *goal, const char *status, memories_error **error)
+{
+    json_object *changes = json_object_new_object();
+    if ((goal && json_set_string(changes, "goal", goal)) || json_set_string(changes, "status", status)) {
+        json_object_put(changes);
+        return error_no_memory(error);
+    }
+    return session_update(session, changes, error);
+}
+
+int session_set_status(struct session *session, const char *status, memories_error **error)
+{
+    return session_set_goal(session, NULL, status, error);
+}
+
+/* ---- Secrets ---- */
+
+static char *join_addresses(json_object *choice)
+{
+    struct text text = TEXT_INIT;
+    json_object *addresses = json_get_array(choice, "addresses");
+    for (size_t i = 0; i < json_count(addresses); i++)
+        text_printf(&text, "%s%s", i ? "," : "", json_object_get_string(json_object_array_get_idx(addresses, i)));
+    if (!json_count(addresses) && json_get_string(choice, "address"))
+        text_append(&text, json_get_string(choice, "address"));
+    return text_take(&text);
+}
+
+int session_prepare_secrets(struct session *session, json_object *choices, memories_error **error)
+{
+    json_object *nodes = json_get_object(choices, "nodes");
+    size_t count = nodes ? (size_t)json_object_object_length(nodes) : 0, at = 0;
+    const char **names = calloc(count + 1, sizeof *names);
+    char **addresses = calloc(count + 1, sizeof *addresses);
+    int failed = names && addresses ? 0 : MEMORIES_NO_MEMORY;
+    if (!failed && nodes) {
+        json_object_object_foreach(nodes, name, choice) {
+            names[at] = name;
+            addresses[at] = join_addresses(choice);
+            if (!addresses[at++])
+                failed = MEMORIES_NO_MEMORY;
+        }
+    }
+    failed = failed ? error_no_memory(error)
+                    : secrets_prepare(session->secrets, names, (const char *const *)addresses, count, error);
+    for (size_t i = 0; addresses && i < count; i++)
+        free(addresses[i]);
+    free(addresses);
+    free(names);
+    return failed;
+}
+
+/* ---- Looking ---- */
+
+static const char *role_of(json_object *spec_nodes_by_name, const char *name)
+{
+    return json_get_string(json_get_object(spec_nodes_by_name, name), "role");
+}
+
+/* {"node1": {…}} out of spec.nodes, so that 1,000 nodes are matched without searching. */
+static json_object *nodes_by_name(json_object *spec)
+{
+    json_object *nodes = json_get_array(spec, "nodes");
+    json_object *by_name = json_object_new_object();
+    for (size_t i = 0; by_name && i < json_count(nodes); i++) {
+        json_object *node = json_object_array_get_idx(nodes, i);
+        const char *name = json_get_string(node, "name");
+        if (name && json_set(by_name, name, json_ref(node))) {
+            json_object_put(by_name);
+            return NULL;
+        }
+    }
+    return by_name;
+}
+
+static json_object *topology_node(json_object *resource, json_object *by_name)
+{
+    const char *name = json_get_string(resource, "node");
+    json_object *node = json_object_new_object();
+    json_object *outputs = json_get(resource, "outputs");
+    if (json_set_string(node, "name", name) || json_set_string(node, "role", role_of(by_name, name)) ||
+        json_set_string(node, "state", json_get_string(resource, "state")) ||
+        json_set_string(node, "key", json_get_string(resource, "key")) ||
+        json_set(node, "outputs", outputs ? json_ref(outputs) : json_object_new_object())) {
+        json_object_put(node);
+        return NULL;
+    }
+    return node;
+}
+
+static json_object *topology_nodes(struct session *session, json_object *spec, json_object *resources)
+{
+    json_object *types = json_get_object(session->provider->description, "resource_types");
+    AUTO_JSON json_object *by_name = nodes_by_name(spec);
+    AUTO_JSON json_object *nodes = json_object_new_array();
+    if (!by_name || !nodes)
+        return NULL;
+    for (size_t i = 0; i < json_count(resources); i++) {
+        json_object *resource = json_object_array_get_idx(resources, i);
+        const char *type = json_get_string(resource, "type");
+        if (!json_get_string(resource, "node") || !type ||
+            !json_get_bool(json_get_object(types, type), "is_node", false))
+            continue;
+        if (json_add(nodes, topology_node(resource, by_name)))
+            return NULL;
+    }
+    return STEAL(nodes);
+}
+
+json_object *session_topology_request(struct session *session, const char *reason, json_object *resources,
+                                      memories_error **error)
+{
+    json_object *spec = json_get_object(session->record, "spec");
+    AUTO_JSON json_object *request = json_object_new_object();
+    json_object *nodes = topology_nodes(session, spec, resources);
+    if (!nodes || json_set(request, "nodes", nodes) || json_set_int(request, "version", 1) ||
+        json_set_string(request, "deployment", session->id) || json_set_string(request, "reason", reason) ||
+        json_set_int(request, "elapsed_ms", clock_monotonic_ms() - session->began_ms) ||
+        json_set(request, "spec", json_ref(spec))) {
+        error_no_memory(error);
+        return NULL;
+    }
+    return STEAL(request);
+}
+
+static void fill_engine(struct session *session)
+{
+    json_object *rollout = json_get_object(json_get_object(session->record, "spec"), "rollout");
+    session->engine = (struct engine){ .store = session->store,
+                                       .deployment = session->id,
+                                       .fence = session->lease ? session->lease->fence : 0,
+                                       .provider = session->provider,
+                                       .instance = session->instance,
+                                       .environment = &session->environment,
+                                       .on_event = on_engine_event,
+                                       .user_data = session,
+                                       .max_unavailable =
+                                           (uint32_t)json_get_int(rollout, "max_unavailable", 0) };
+}
+
+json_object *session_observe(struct session *session, memories_error **error)
+{
+    fill_engine(session);
+    return engine_refresh(&session->engine, error);
+}
+
+/* ---- Working ---- */
+
+/* Waits until `ms` have passed or the call is cancelled; a cancellation is seen within 50 ms. */
+static void wait_cancellable(struct session *session, int64_t ms)
+{
+    int64_t until = clock_monotonic_ms() + ms;
+    for (int64_t left = ms; left > 0 && !atomic_load(&session->context->cancel);
+         left = until - clock_monotonic_ms()) {
+        int64_t step = left < 50 ? left : 50;
+        nanosleep(&(struct timespec){ .tv_sec = step / 1000, .tv_nsec = step % 1000 * 1000000 }, NULL);
+    }
+}
+
+static int64_t converge_limit_ms(struct session *session)
+{
+    json_object *types = json_get_object(session->provider->description, "resource_types");
+    int64_t seconds = 0;
+    if (types) {
+        json_object_object_foreach(types, name, type) {
+            (void)name;
+            if (json_get_bool(type, "is_node", false) && json_get_int(type, "timeout_s", 0) > seconds)
+                seconds = json_get_int(type, "timeout_s", 0);
+        }
+    }
+    return (seconds ? seconds : CONVERGE_S) * 1000;
+}
+
+static int store_result(struct session *session, json_object *answer, memories_error **error)
+{
+    json_object *result = json_get_object(answer, "result");
+    json_object *changes = json_object_new_object();
+    if (json_set(changes, "result", result ? json_ref(result) : json_object_new_object())) {
+        json_object_put(changes);
+        return error_no_memory(error);
+    }
+    return session_update(session, changes, error);
+}
+
+static int cancelled(struct session *session, memories_error **error)
+{
+    if (atomic_load(&session->lease_lost)) {
+        error_set(error, MEMORIES_BUSY, "another process has taken over the work on %s", session->id);
+        return MEMORIES_BUSY;
+    }
+    error_set(error, MEMORIES_CANCELLED, "stopped on request");
+    error_hint(error, "continue with: memories resume %s", session->id);
+    return MEMORIES_CANCELLED;
+}
+
+static int timed_out(struct session *session, const char *message, int64_t limit_ms, memories_error **error)
+{
+    error_set(error, MEMORIES_TIMEOUT, "%s %s did not work within %lld s", session->topology->name, session->id,
+              (long long)(limit_ms / 1000));
+    error_cause(error, "%s", message ? message : "the topology gave no reason");
+    error_hint(error, "look with: memories status %s; memories logs %s", session->id, session->id);
+    return MEMORIES_TIMEOUT;
+}
+
+/* Calls the topology's converge until it is done. The nodes' resources do not change meanwhile. */
+static int converge(struct session *session, memories_error **error)
+{
+    if (!session->topology->ops.topology.converge)
+        return store_result(session, NULL, error);
+    AUTO_JSON json_object *resources = store_resource_list(session->store, session->id, error);
+    if (!resources)
+        return MEMORIES_FAILED;
+    AUTO_JSON json_object *request = session_topology_request(session, session->reason, resources, error);
+    if (!request)
+        return MEMORIES_NO_MEMORY;
+    session_say(session, MEMORIES_EVENT_PHASE, "converge", "waiting until it works as a whole");
+    int64_t began = clock_monotonic_ms(), limit = converge_limit_ms(session);
+    AUTO_FREE char *last = NULL;
+    while (!atomic_load(&session->context->cancel)) {
+        AUTO_JSON json_object *answer = NULL;
+        if (json_set_int(request, "elapsed_ms", clock_monotonic_ms() - began))
+            return error_no_memory(error);
+        AUTO_ERROR memories_error *problem = NULL;
+        int failed = call_document(session->topology, &session->environment, "converge",
+                                   session->topology->ops.topology.converge, request, &answer, &problem);
+        if (failed && !memories_error_retryable(problem))
+            return error_move(error, STEAL(problem));
+        if (!failed && json_get_bool(answer, "done", false))
+            return store_result(session, answer, error);
+        const char *message = failed ? memories_error_message(problem) : json_get_string(answer, "message");
+        if (message && (!last || strcmp(last, message))) {
+            session_say(session, MEMORIES_EVENT_PROGRESS, "converge", message);
+            free(last);
+            last = strdup(message);
+        }
+        if (clock_monotonic_ms() - began > limit)
+            return timed_out(session, last, limit, error);
+        wait_cancellable(session, failed ? 500 : json_get_int(answer, "poll_after_ms", 200));
+    }
+    return cancelled(session, error);
+}
+
+static int gate(void *user_data, memories_error **error)
+{
+    return converge(user_data, error);
+}
+
+static int run_engine(struct session *session, json_object *desired, bool stopped, memories_error **error)
+{
+    fill_engine(session);
+    session->engine.gate = gate;
+    int failed = engine_run(&session->engine, desired, stopped, error);
+    if (failed == MEMORIES_CANCELLED && atomic_load(&session->lease_lost)) {
+        if (error) {
+            memories_error_free(*error);
+            *error = NULL;
+        }
+        return cancelled(session, error);
+    }
+    return failed;
+}
+
+static int realize_deleted(struct session *session, memories_error **error)
+{
+    int failed = run_engine(session, NULL, false, error);
+    if (!failed)
+        failed = secrets_remove(session->secrets, error);
+    if (failed)
+        return failed;
+    session_audit(session, "deleted", NULL);
+    failed = store_deployment_delete(session->store, session->id, session->lease->fence, error);
+    if (!failed && json_set_string(session->record, "status", "deleted"))
+        return error_no_memory(error);
+    return failed;
+}
+
+static int realize_stopped(struct session *session, memories_error **error)
+{
+    int failed = run_engine(session, json_get_array(session->record, "resources"), true, error);
+    if (!failed)
+        failed = session_set_status(session, "stopped", error);
+    if (!failed)
+        session_audit(session, "stopped", NULL);
+    return failed;
+}
+
+static int realize_running(struct session *session, bool wait, memories_error **error)
+{
+    int failed = session_prepare_secrets(session, json_get_object(session->record, "choices"), error);
+    if (!failed)
+        failed = run_engine(session, json_get_array(session->record, "resources"), false, error);
+    if (failed)
+        return failed;
+    if (!wait)
+        return session_set_status(session, "starting", error);
+    failed = converge(session, error);
+    if (!failed)
+        failed = session_set_status(session, "running", error);
+    if (!failed)
+        session_audit(session, "running", NULL);
+    return failed;
+}
+
+/* The record says what became of a failed run, so that list shows it; the error itself is what the caller gets. */
+static void note_failure(struct session *session, int code, const memories_error *error)
+{
+    AUTO_ERROR memories_error *ignored = NULL;
+    session_audit(session, code == MEMORIES_CANCELLED ? "interrupted" : "failed",
+                  error ? error_to_json(error) : NULL);
+    if (!atomic_load(&session->lease_lost))
+        session_set_status(session, code == MEMORIES_CANCELLED ? "interrupted" : "failed", &ignored);
+}
+
+int session_realize(struct session *session, bool wait, memories_error **error)
+{
+    AUTO_ERROR memories_error *problem = NULL;
+    const char *goal = json_get_string(session->record, "goal");
+    int failed;
+    if (!strcmp(goal, "deleted"))
+        failed = realize_deleted(session, &problem);
+    else if (!strcmp(goal, "stopped"))
+        failed = realize_stopped(session, &problem);
+    else
+        failed = realize_running(session, wait, &problem);
+    if (!failed)
+        return 0;
+    note_failure(session, failed, problem);
+    error_deployment(&problem, session->id);
+    error_move(error, STEAL(problem));
+    return failed;
+}

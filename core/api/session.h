@@ -1,0 +1,72 @@
+/*
+ * session.h - one deployment being worked on or looked at
+ *
+ * A session holds the record, the plugins, an open provider instance and, while it works, the lease with a thread that
+ * renews it. All work is session_realize: it makes what is there equal to the record's goal.
+ */
+#ifndef CORE_API_SESSION_H
+#define CORE_API_SESSION_H
+
+#include <pthread.h>
+
+#include "core/api/blueprint.h"
+#include "core/engine/engine.h"
+#include "core/pki/pki.h"
+
+struct session {
+    memories_context *context;
+    char *id;
+    json_object *record; /* as in store.h; NULL until the deployment is recorded */
+    const struct plugin *topology;
+    const struct plugin *provider;
+    void *instance;
+    struct store *store;
+    struct secrets *secrets;
+    struct call_environment environment;
+    struct lease *lease; /* NULL when only looking */
+    struct engine engine;
+    const char *reason; /* for the topology: "deploy", "start", … */
+    int64_t began_ms;
+    /* the thread that renews the lease */
+    pthread_t renewer;
+    pthread_mutex_t renewer_lock;
+    pthread_cond_t renewer_wake;
+    bool renewing;
+    bool stop_renewing;
+    atomic_int lease_lost;
+};
+
+/* A session for a new deployment (record not there yet) or an existing one, found by id, name or beginning. */
+struct session *session_new(memories_context *context, const char *id, const char *topology, const char *provider,
+                            json_object *config, memories_error **error);
+struct session *session_find(memories_context *context, const char *id, memories_error **error);
+void session_free(struct session *session);
+
+/* Takes the lease and reads the record again, which may have changed meanwhile. */
+int session_lock(struct session *session, memories_error **error);
+
+/* Sets members of the record, in the store and here. Takes `changes` over. */
+int session_update(struct session *session, json_object *changes, memories_error **error);
+int session_set_status(struct session *session, const char *status, memories_error **error);
+/* Status and goal together. */
+int session_set_goal(struct session *session, const char *goal, const char *status, memories_error **error);
+
+void session_audit(struct session *session, const char *event, json_object *detail);
+/* An event of this session. */
+void session_say(struct session *session, uint32_t kind, const char *operation, const char *text);
+
+/* Certificates for all nodes of a blueprint, made where missing. */
+int session_prepare_secrets(struct session *session, json_object *choices, memories_error **error);
+
+/* Makes what is there equal to the record's goal: running (converged), stopped or deleted (record gone; session->record
+ * stays readable). wait: false returns before the topology has converged. */
+int session_realize(struct session *session, bool wait, memories_error **error);
+
+/* What `status` and `converge` of a topology get: nodes with their states out of `resources`. New reference. */
+json_object *session_topology_request(struct session *session, const char *reason, json_object *resources,
+                                      memories_error **error);
+
+/* The resources as they are now, read without a lease and without writing. */
+json_object *session_observe(struct session *session, memories_error **error);
+
+#endif
