@@ -1,8 +1,8 @@
 /*
  * store.h - where deployments, resources, the journal and the audit trail live
  *
- * store_sqlite.c implements it on one SQLite file (0600, WAL, synchronous=FULL). Nothing outside knows that: a shared
- * store would be another implementation of this header.
+ * The files of this folder implement it on one SQLite file (0600, WAL, synchronous=FULL). Nothing outside knows that: a
+ * shared store would be another implementation of this header.
  *
  * Several processes may use a store at once. Work on one deployment needs its lease; every write on behalf of that work
  * carries the lease's fencing number and fails with MEMORIES_BUSY once somebody else has taken the lease over.
@@ -25,7 +25,7 @@ void store_close(struct store *store);
 /* ---- Deployments: a record is one JSON object ----
  * {"id", "name" or null, "topology", "provider", "status", "goal": "running"|"stopped"|"deleted",
  *  "created_at_ms", "updated_at_ms", "generation", "config", "spec", "choices", "resources" (as lowered), "result",
- *  "notes"} */
+ *  "notes"}; what is read has "leased" besides: whether a living process works on it */
 
 /* Makes the record; MEMORIES_CONFLICT when the id or the name is taken. */
 int store_deployment_insert(struct store *store, json_object *record, memories_error **error);
@@ -102,7 +102,7 @@ int store_audit_add(struct store *store, const char *deployment, const char *eve
 json_object *store_audit_list(struct store *store, const char *deployment, memories_error **error);
 
 /* ---- Crash tests ----
- * With configure --enable-crash-points, the process kills itself (SIGKILL) at the n-th commit of a journal or deployment
- * record when MEMORIES_CRASH_AT=n: just before it for odd n, just after it for even n. */
+ * Test builds (database.c compiled with -DMEMORIES_CRASH_POINTS, see tests/tests.mk) kill themselves with SIGKILL at the
+ * point MEMORIES_CRASH_AT: odd points stand just before a commit, even ones just after it. */
 
 #endif
