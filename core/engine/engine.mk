@@ -1,3 +1,1 @@
-core_sources +=
-core_sources += core/engine/engine.h
-core_sources += core/engine/plan.h
+core_sources += core/engine/plan.c core/engine/plan.h core/engine/engine.h

@@ -1,7 +1,18 @@
 /*
  * plan.h - what must be done so that actual equals desired; pure
  *
- * Resources, states and operations are as in store.h and docs/documents.md.
+ * Resources, states and operations are as in store.h and docs/documents.md. What follows from what:
+ *
+ *   not recorded, or recorded but never finished ("planned")    create
+ *   recorded but gone ("lost")                                  create, a new generation
+ *   there, but "broken"; an input of replace_on changed; the
+ *   type changed; no update slot                                delete, then create, a new generation
+ *   another input changed; an update of unknown result          update
+ *   an input takes an output of a resource that is made anew    as if that input had changed
+ *   switched on or off against the goal                         stop or start
+ *   recorded, not wanted                                        delete
+ *
+ * A resource is created, updated and started after what it depends on, and deleted before it.
  */
 #ifndef CORE_ENGINE_PLAN_H
 #define CORE_ENGINE_PLAN_H
@@ -23,8 +34,9 @@ struct plan_operation {
     const char *reason; /* "is not there", "cidr changed", … */
     json_object *inputs; /* as lowered */
     json_object *depends_on_keys;
+    json_object *outputs; /* recorded ones, or NULL */
     uint32_t generation;
-    bool is_node;
+    uint32_t unit; /* running nodes that change are taken in turns: 1, 2, … for each such node; 0: no need to */
     size_t *successors; /* operations that wait for this one */
     size_t successor_count;
     size_t wait_count; /* operations this one waits for */
@@ -33,12 +45,14 @@ struct plan_operation {
 struct plan {
     struct plan_operation *operations;
     size_t count;
+    uint32_t unit_count;
     json_object *kept; /* references that the strings above point into */
 };
 
 struct plan_request {
     json_object *desired;        /* array of lowered resources; empty or NULL: nothing is wanted */
     json_object *recorded;       /* array of store resources, states as refreshed */
+    json_object *generations;    /* {key: the last generation that was made}, or NULL */
     json_object *resource_types; /* of the provider's description */
     bool stopped;                /* types with power are wanted switched off */
     bool can_update;             /* the provider has an update slot */

@@ -43,6 +43,14 @@ static json_object *audit_row(sqlite3_stmt *statement)
     return STEAL(entry);
 }
 
+static json_object *generation_row(sqlite3_stmt *statement)
+{
+    AUTO_JSON json_object *row = json_object_new_object();
+    if (put_column(row, "key", statement, 0) || put_column(row, "generation", statement, 1))
+        return NULL;
+    return STEAL(row);
+}
+
 static json_object *collect(struct store *store, sqlite3_stmt *statement, json_object *(*read_row)(sqlite3_stmt *),
                             memories_error **error)
 {
@@ -98,6 +106,22 @@ json_object *store_audit_list(struct store *store, const char *deployment, memor
 {
     return list_rows(store, "SELECT at_ms, event, actor, detail FROM audit WHERE deployment = ?1 ORDER BY sequence",
                      deployment, audit_row, error);
+}
+
+json_object *store_generation_map(struct store *store, const char *deployment, memories_error **error)
+{
+    AUTO_JSON json_object *rows = list_rows(
+        store, "SELECT key, max(generation) FROM journal WHERE deployment = ?1 AND operation = 'create' GROUP BY key",
+        deployment, generation_row, error);
+    AUTO_JSON json_object *map = rows ? json_object_new_object() : NULL;
+    for (size_t i = 0; i < json_count(rows); i++) {
+        json_object *row = json_object_array_get_idx(rows, i);
+        if (json_set_int(map, json_get_string(row, "key"), json_get_int(row, "generation", 0))) {
+            error_no_memory(error);
+            return NULL;
+        }
+    }
+    return STEAL(map);
 }
 
 /* ---- Intents ---- */

@@ -54,11 +54,14 @@ int store_lease_renew(struct store *store, const struct lease *lease, int64_t tt
 void store_lease_release(struct store *store, struct lease *lease);
 
 /* ---- Resources and journal ----
- * A resource: {"key", "type", "node" or null, "state": "planned"|"pending"|"ready"|"stopped"|"broken",
+ * A resource: {"key", "type", "node" or null, "state": "planned"|"pending"|"ready"|"stopped"|"broken"|
+ *  "lost" (recorded, but gone),
  *  "generation", "token", "inputs" (as lowered), "outputs", "doubt": operation whose result is not known, or null} */
 
 /* Array, in the order they were made. */
 json_object *store_resource_list(struct store *store, const char *deployment, memories_error **error);
+/* {key: the last generation that was ever begun}: what is made again under a key must not get an old token. */
+json_object *store_generation_map(struct store *store, const char *deployment, memories_error **error);
 
 /* One intended operation. */
 struct journal_entry {
@@ -81,7 +84,7 @@ int store_journal_intent(struct store *store, const char *deployment, int64_t fe
 struct journal_outcome {
     int64_t sequence;
     const char *key;
-    const char *state; /* the resource's state now; "absent" removes its record */
+    const char *state; /* the resource's state now; "absent" removes its record; NULL: unknown, the record stays */
     json_object *outputs; /* NULL: as recorded */
     const memories_error *error; /* NULL: the operation ended well */
     bool keep_doubt; /* the operation is still going on (pending) or its result is unknown */
