@@ -1,0 +1,978 @@
+/*
+ * engine.c - runs a plan: batches, journal, polling, retries
+ *
+ * The caller's thread coordinates and owns all state. Each batch of operations that can be answered by one call of the
+ * provider is a job on a thread of its own, which writes the intents, calls, and writes the outcomes; the coordinator
+ * then reads the answers. At most JOBS_MAX jobs run at the same time.
+ */
+#include "core/engine/engine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/evp.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/base/text.h"
+#include "core/engine/plan.h"
+
+#define JOBS_MAX 8
+#define ATTEMPTS 6
+#define OPERATION_TIMEOUT_S 300
+/* Back-off before attempt n: random up to min(CAP, BASE * 2^(n-1)). */
+#define BACKOFF_BASE_MS 200
+#define BACKOFF_CAP_MS 20000
+/* Cancellation comes from a signal handler, which can't wake anybody: it is looked for this often. */
+#define CANCEL_LOOK_MS 50
+
+void engine_token(const char *deployment, const char *key, uint32_t generation, uint32_t group, char token[41])
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char hash[EVP_MAX_MD_SIZE] = { 0 };
+    AUTO_FREE char *text = text_format("%s\n%s\n%u\n%u", deployment, key, generation, group);
+    if (text)
+        EVP_Digest(text, strlen(text), hash, NULL, EVP_sha256(), NULL);
+    for (int i = 0; i < 20; i++) {
+        token[2 * i] = digits[hash[i] >> 4];
+        token[2 * i + 1] = digits[hash[i] & 15];
+    }
+    token[40] = '\0';
+}
+
+static uint32_t backoff_ms(uint32_t attempt, uint32_t at_least_ms)
+{
+    uint32_t most = BACKOFF_CAP_MS;
+    if (attempt < 7 && (BACKOFF_BASE_MS << (attempt - 1)) < BACKOFF_CAP_MS)
+        most = BACKOFF_BASE_MS << (attempt - 1);
+    uint32_t picked = arc4random_uniform(most + 1);
+    return picked > at_least_ms ? picked : at_least_ms;
+}
+
+static bool is_cancelled(const struct engine *engine)
+{
+    return engine->environment->cancel && atomic_load(engine->environment->cancel);
+}
+
+static json_object *type_description(const struct engine *engine, const char *type)
+{
+    return json_get_object(json_get_object(engine->provider->description, "resource_types"), type);
+}
+
+static int64_t timeout_ms(const struct engine *engine, const char *type)
+{
+    return json_get_int(type_description(engine, type), "timeout_s", OPERATION_TIMEOUT_S) * 1000;
+}
+
+/* ---- Tasks: what the coordinator knows of one operation, or of one resource to be read ---- */
+
+enum task_state { TASK_WAITING, TASK_READY, TASK_RUNNING, TASK_POLLING, TASK_DONE, TASK_FAILED };
+
+struct task {
+    const struct plan_operation *operation; /* NULL in a refresh */
+    const char *key;
+    const char *type;
+    enum task_state state;
+    uint32_t attempt;  /* tries so far of the present call */
+    uint32_t group;    /* of the token: a new one after CAPACITY */
+    size_t waits_for;  /* operations not done yet */
+    bool held;         /* its unit has not been released */
+    bool begun;        /* its start was reported */
+    int64_t due_ms;    /* not before (retry, poll) */
+    int64_t deadline_ms;
+    int64_t sequence;  /* of its journal line */
+    json_object *inputs;  /* references resolved; own reference */
+    json_object *outputs; /* known so far; own reference */
+    char token[41];
+    char *inputs_text;
+    char *outputs_text;
+};
+
+static void task_clear(struct task *task)
+{
+    json_object_put(task->inputs);
+    json_object_put(task->outputs);
+    free(task->inputs_text);
+    free(task->outputs_text);
+}
+
+static void task_set_outputs(struct task *task, json_object *outputs)
+{
+    if (!outputs)
+        return;
+    json_object_put(task->outputs);
+    task->outputs = json_ref(outputs);
+    free(task->outputs_text);
+    task->outputs_text = NULL;
+}
+
+/* ---- Jobs: one call of the provider ---- */
+
+struct executor;
+
+struct job {
+    struct executor *executor;
+    struct task **tasks;
+    size_t count;
+    struct operation_answer *answers;
+    bool poll; /* reads what is under way, instead of beginning it */
+    int failed;
+    memories_error *error; /* the journal could not be written: nothing was called */
+    pthread_t thread;
+    struct job *next;
+};
+
+struct executor {
+    struct engine *engine;
+    struct plan *plan; /* NULL in a refresh */
+    struct task *tasks;
+    size_t count;
+    bool stopped; /* the wanted power state */
+    json_object *outputs; /* {key: outputs} of everything that is there */
+    size_t running; /* jobs */
+    size_t finished; /* operations */
+    uint32_t units_released;
+    uint32_t *unit_left; /* operations not done, by unit */
+    bool failing;
+    memories_error *error;
+    pthread_mutex_t lock; /* guards `completed` */
+    pthread_cond_t completion;
+    struct job *completed;
+};
+
+static const struct memories_operation *const *operations_of(struct job *job, struct memories_operation *storage,
+                                                             const struct memories_operation **pointers)
+{
+    for (size_t i = 0; i < job->count; i++) {
+        struct task *task = job->tasks[i];
+        const struct plan_operation *planned = task->operation;
+        bool power_on = planned && (planned->kind == OPERATION_START ||
+                                    (planned->kind != OPERATION_STOP && !job->executor->stopped));
+        storage[i] = (struct memories_operation){ .size = sizeof storage[i],
+                                                  .generation = planned ? planned->generation : 0,
+                                                  .attempt = task->attempt,
+                                                  .power_on = power_on,
+                                                  .key = task->key,
+                                                  .type = task->type,
+                                                  .token = task->token,
+                                                  .inputs = task->inputs_text,
+                                                  .outputs = task->outputs_text };
+        pointers[i] = &storage[i];
+    }
+    return pointers;
+}
+
+static batch_slot *slot_of(const struct engine *engine, const struct job *job, const char **name)
+{
+    const struct memories_provider_ops *ops = &engine->provider->ops.provider;
+    if (job->poll) {
+        *name = "read";
+        return ops->read;
+    }
+    switch (job->tasks[0]->operation->kind) {
+    case OPERATION_CREATE:
+        *name = "create";
+        return ops->create;
+    case OPERATION_UPDATE:
+        *name = "update";
+        return ops->update;
+    case OPERATION_DELETE:
+        *name = "destroy";
+        return ops->destroy;
+    default:
+        *name = "power";
+        return ops->power;
+    }
+}
+
+static int call_provider(struct job *job, memories_error **error)
+{
+    const struct engine *engine = job->executor->engine;
+    AUTO_FREE struct memories_operation *storage = calloc(job->count, sizeof *storage);
+    AUTO_FREE const struct memories_operation **pointers = calloc(job->count, sizeof *pointers);
+    if (!storage || !pointers)
+        return error_no_memory(error);
+    const char *name;
+    batch_slot *slot = slot_of(engine, job, &name);
+    return call_batch(engine->provider, engine->environment, name, slot, engine->instance,
+                      operations_of(job, storage, pointers), job->count, job->answers, error);
+}
+
+static int write_intents(struct job *job, memories_error **error)
+{
+    const struct engine *engine = job->executor->engine;
+    AUTO_FREE struct journal_entry *entries = calloc(job->count, sizeof *entries);
+    if (!entries)
+        return error_no_memory(error);
+    for (size_t i = 0; i < job->count; i++) {
+        const struct task *task = job->tasks[i];
+        entries[i] = (struct journal_entry){ .key = task->key,
+                                             .type = task->type,
+                                             .node = task->operation->node,
+                                             .operation = operation_name(task->operation->kind),
+                                             .token = task->token,
+                                             .generation = task->operation->generation,
+                                             .attempt = task->attempt,
+                                             .inputs = task->operation->inputs,
+                                             .depends_on = task->operation->depends_on_keys };
+    }
+    int failed = store_journal_intent(engine->store, engine->deployment, engine->fence, entries, job->count, error);
+    for (size_t i = 0; !failed && i < job->count; i++)
+        job->tasks[i]->sequence = entries[i].sequence;
+    return failed;
+}
+
+static const char *state_name(uint32_t state)
+{
+    static const char *const names[] = { "absent", "pending", "ready", "stopped", "broken" };
+    return state < ARRAY_COUNT(names) ? names[state] : "broken";
+}
+
+/* Whether `state` is where an operation of this kind ends well. */
+static bool is_settled(enum operation_kind kind, uint32_t state)
+{
+    switch (kind) {
+    case OPERATION_DELETE:
+        return state == MEMORIES_STATE_ABSENT;
+    case OPERATION_STOP:
+        return state == MEMORIES_STATE_STOPPED;
+    case OPERATION_START:
+        return state == MEMORIES_STATE_READY;
+    default:
+        return state == MEMORIES_STATE_READY || state == MEMORIES_STATE_STOPPED;
+    }
+}
+
+/* Whether asking again may still find the operation settled. Something just made may be invisible for a while, and
+ * something just deleted or switched may show its old state. */
+static bool is_under_way(enum operation_kind kind, uint32_t state, bool polled)
+{
+    if (state == MEMORIES_STATE_PENDING)
+        return true;
+    if (state == MEMORIES_STATE_BROKEN)
+        return kind == OPERATION_DELETE && polled;
+    return polled;
+}
+
+static memories_error *wrong_state(const struct task *task, uint32_t state)
+{
+    memories_error *error = NULL;
+    error_set(&error, MEMORIES_FAILED, "%s of %s ended with it being %s", operation_name(task->operation->kind),
+              task->key, state_name(state));
+    error_where(&error, "%s", task->key);
+    error_hint(&error, "look with: memories logs; run the command again to go on");
+    return error;
+}
+
+static memories_error *too_late(const struct engine *engine, const struct task *task)
+{
+    memories_error *error = NULL;
+    error_set(&error, MEMORIES_TIMEOUT, "%s of %s was not done after %lld s", operation_name(task->operation->kind),
+              task->key, (long long)(timeout_ms(engine, task->type) / 1000));
+    error_where(&error, "%s", task->key);
+    error_hint(&error, "it may still come to its end; run the command again to go on");
+    return error;
+}
+
+/* Turns answers that are no proper end into errors, so that the journal and the coordinator read the same. */
+static void judge_answers(struct job *job)
+{
+    for (size_t i = 0; i < job->count; i++) {
+        struct operation_answer *answer = &job->answers[i];
+        struct task *task = job->tasks[i];
+        enum operation_kind kind = task->operation->kind;
+        if (answer->error || is_settled(kind, answer->state))
+            continue;
+        if (!is_under_way(kind, answer->state, job->poll))
+            answer->error = wrong_state(task, answer->state);
+        else if (clock_monotonic_ms() > task->deadline_ms)
+            answer->error = too_late(job->executor->engine, task);
+    }
+}
+
+static int write_outcomes(struct job *job, memories_error **error)
+{
+    const struct engine *engine = job->executor->engine;
+    AUTO_FREE struct journal_outcome *outcomes = calloc(job->count, sizeof *outcomes);
+    if (!outcomes)
+        return error_no_memory(error);
+    size_t count = 0;
+    for (size_t i = 0; i < job->count; i++) {
+        const struct operation_answer *answer = &job->answers[i];
+        const struct task *task = job->tasks[i];
+        bool settled = !answer->error && is_settled(task->operation->kind, answer->state);
+        if (job->poll && !answer->error && !settled)
+            continue; /* nothing new */
+        if (job->poll && answer->error && memories_error_retryable(answer->error))
+            continue; /* the operation itself has not failed */
+        outcomes[count++] = (struct journal_outcome){ .sequence = task->sequence,
+                                                      .key = task->key,
+                                                      .state = answer->error ? NULL
+                                                               : settled     ? state_name(answer->state)
+                                                                             : "pending",
+                                                      .outputs = answer->outputs,
+                                                      .error = answer->error,
+                                                      .keep_doubt = !answer->error && !settled };
+    }
+    return count ? store_journal_outcome(engine->store, engine->deployment, engine->fence, outcomes, count, error) : 0;
+}
+
+static void complete(struct job *job)
+{
+    struct executor *executor = job->executor;
+    pthread_mutex_lock(&executor->lock);
+    job->next = executor->completed;
+    executor->completed = job;
+    pthread_cond_signal(&executor->completion);
+    pthread_mutex_unlock(&executor->lock);
+}
+
+/* A refresh reads only: no journal. */
+static void *run_job(void *argument)
+{
+    struct job *job = argument;
+    bool journalled = job->executor->plan != NULL;
+    if (journalled && !job->poll)
+        job->failed = write_intents(job, &job->error);
+    if (!job->failed)
+        job->failed = call_provider(job, &job->error);
+    if (!job->failed && journalled) {
+        judge_answers(job);
+        job->failed = write_outcomes(job, &job->error);
+    }
+    complete(job);
+    return NULL;
+}
+
+static void job_free(struct job *job)
+{
+    for (size_t i = 0; job->answers && i < job->count; i++)
+        operation_answer_clear(&job->answers[i]);
+    memories_error_free(job->error);
+    free(job->answers);
+    free(job->tasks);
+    free(job);
+}
+
+/* ---- Events ---- */
+
+static void report(struct executor *executor, uint32_t kind, const struct task *task, const memories_error *error,
+                   const char *text)
+{
+    if (!executor->engine->on_event || !executor->plan)
+        return;
+    struct engine_event event = { .kind = kind,
+                                  .operation = operation_name(task->operation->kind),
+                                  .key = task->key,
+                                  .type = task->type,
+                                  .text = text,
+                                  .done = (uint32_t)executor->finished,
+                                  .total = (uint32_t)executor->count,
+                                  .error = error };
+    executor->engine->on_event(&event, executor->engine->user_data);
+}
+
+static void report_started(struct executor *executor, struct task *task)
+{
+    if (task->begun)
+        return;
+    task->begun = true;
+    AUTO_FREE char *text = text_format("%s %s", operation_name(task->operation->kind), task->key);
+    report(executor, MEMORIES_EVENT_STARTED, task, NULL, text);
+}
+
+static void report_done(struct executor *executor, struct task *task)
+{
+    AUTO_FREE char *text = text_format("%s %s: done", operation_name(task->operation->kind), task->key);
+    report(executor, MEMORIES_EVENT_DONE, task, NULL, text);
+}
+
+static void report_problem(struct executor *executor, uint32_t kind, struct task *task, const memories_error *error)
+{
+    AUTO_FREE char *words = memories_error_text(error);
+    AUTO_FREE char *text = text_format("%s %s: %s%s", operation_name(task->operation->kind), task->key,
+                                       words ? words : "failed", kind == MEMORIES_EVENT_RETRY ? " (trying again)" : "");
+    report(executor, kind, task, error, text);
+}
+
+/* ---- Starting jobs ---- */
+
+/* {"$output": [key, name]} replaced by the outputs that are there; a new document. */
+static json_object *resolve(struct executor *executor, const struct task *task, json_object *value,
+                            memories_error **error)
+{
+    json_object *reference = json_get_array(value, "$output");
+    if (json_count(reference) == 2) {
+        const char *key = json_object_get_string(json_object_array_get_idx(reference, 0));
+        const char *name = json_object_get_string(json_object_array_get_idx(reference, 1));
+        json_object *output = json_get(json_get_object(executor->outputs, key), name);
+        if (!output) {
+            error_set(error, MEMORIES_INTERNAL, "%s needs the output %s of %s, which has none of that name", task->key,
+                      name, key);
+            error_hint(error, "this is a defect of the provider %s", executor->engine->provider->name);
+        }
+        return json_ref(output);
+    }
+    if (json_object_is_type(value, json_type_object)) {
+        json_object *copy = json_object_new_object();
+        json_object_object_foreach(value, name, inner) {
+            if (json_set(copy, name, inner ? resolve(executor, task, inner, error) : NULL))
+                error_no_memory(error);
+        }
+        return copy;
+    }
+    if (json_object_is_type(value, json_type_array)) {
+        json_object *copy = json_object_new_array();
+        for (size_t i = 0; i < json_object_array_length(value); i++) {
+            json_object *inner = json_object_array_get_idx(value, i);
+            if (json_add(copy, inner ? resolve(executor, task, inner, error) : NULL))
+                error_no_memory(error);
+        }
+        return copy;
+    }
+    return json_ref(value);
+}
+
+/* Everything of a task that its next call needs. */
+static int make_ready(struct executor *executor, struct task *task, memories_error **error)
+{
+    if (task->operation && task->operation->inputs && !task->inputs_text) {
+        AUTO_ERROR memories_error *problem = NULL;
+        task->inputs = resolve(executor, task, task->operation->inputs, &problem);
+        if (problem)
+            return error_move(error, STEAL(problem));
+        task->inputs_text = json_text(task->inputs);
+        if (!task->inputs_text)
+            return error_no_memory(error);
+    }
+    if (task->outputs && !task->outputs_text) {
+        task->outputs_text = json_text(task->outputs);
+        if (!task->outputs_text)
+            return error_no_memory(error);
+    }
+    if (task->operation)
+        engine_token(executor->engine->deployment, task->key, task->operation->generation, task->group, task->token);
+    return 0;
+}
+
+static void fail_run(struct executor *executor, memories_error *error)
+{
+    executor->failing = true;
+    error_chain(&executor->error, error);
+}
+
+static void fail_task(struct executor *executor, struct task *task, memories_error *error)
+{
+    task->state = TASK_FAILED;
+    executor->finished++;
+    error_where(&error, "%s", task->key);
+    report_problem(executor, MEMORIES_EVENT_FAILED, task, error);
+    fail_run(executor, error);
+}
+
+/* A job for `tasks` (taken over). */
+static int start_job(struct executor *executor, struct task **tasks, size_t count, bool poll)
+{
+    struct job *job = calloc(1, sizeof *job);
+    struct operation_answer *answers = calloc(count, sizeof *answers);
+    if (!job || !answers) {
+        free(job);
+        free(answers);
+        free(tasks);
+        return MEMORIES_NO_MEMORY;
+    }
+    *job = (struct job){ .executor = executor, .tasks = tasks, .count = count, .answers = answers, .poll = poll };
+    for (size_t i = 0; i < count; i++)
+        tasks[i]->state = TASK_RUNNING;
+    executor->running++;
+    if (pthread_create(&job->thread, NULL, run_job, job) == 0)
+        return 0;
+    executor->running--;
+    job_free(job);
+    return MEMORIES_NO_MEMORY;
+}
+
+/* Whether two tasks can go into one call. */
+static bool same_call(const struct task *a, const struct task *b)
+{
+    return a->state == b->state && (a->operation ? a->operation->kind : 0) == (b->operation ? b->operation->kind : 0) &&
+           !strcmp(a->type, b->type);
+}
+
+static bool is_due(const struct executor *executor, const struct task *task, int64_t now)
+{
+    if (task->due_ms > now)
+        return false;
+    if (task->state == TASK_POLLING)
+        return true;
+    return task->state == TASK_READY && !task->held && !executor->failing;
+}
+
+/* Gathers all due tasks that fit with the first one, up to the type's limit, and starts their job. */
+static int start_batch(struct executor *executor, size_t first, int64_t now)
+{
+    struct task *leader = &executor->tasks[first];
+    int64_t limit = json_get_int(type_description(executor->engine, leader->type), "batch_max", 0);
+    bool poll = leader->state == TASK_POLLING || !executor->plan;
+    struct task **batch = calloc(executor->count - first, sizeof *batch);
+    size_t count = 0;
+    if (!batch)
+        return MEMORIES_NO_MEMORY;
+    for (size_t i = first; i < executor->count && (!limit || count < (size_t)limit); i++) {
+        struct task *task = &executor->tasks[i];
+        if (!is_due(executor, task, now) || !same_call(leader, task))
+            continue;
+        memories_error *problem = NULL;
+        if (make_ready(executor, task, &problem)) {
+            fail_task(executor, task, problem);
+            continue;
+        }
+        if (!poll)
+            task->deadline_ms = now + timeout_ms(executor->engine, task->type);
+        task->attempt++;
+        if (executor->plan)
+            report_started(executor, task);
+        batch[count++] = task;
+    }
+    if (count)
+        return start_job(executor, batch, count, poll);
+    free(batch);
+    return 0;
+}
+
+static int start_due(struct executor *executor)
+{
+    int64_t now = clock_monotonic_ms();
+    bool cancelled = is_cancelled(executor->engine);
+    for (size_t i = 0; i < executor->count && executor->running < JOBS_MAX && !cancelled; i++)
+        if (is_due(executor, &executor->tasks[i], now) && start_batch(executor, i, now))
+            return MEMORIES_NO_MEMORY;
+    return 0;
+}
+
+/* ---- Finishing jobs ---- */
+
+static void remember_outputs(struct executor *executor, const struct task *task)
+{
+    if (task->operation->kind == OPERATION_DELETE)
+        json_object_object_del(executor->outputs, task->key);
+    else if (task->outputs && json_set(executor->outputs, task->key, json_ref(task->outputs)))
+        fail_run(executor, NULL);
+}
+
+static void finish_task(struct executor *executor, struct task *task)
+{
+    task->state = TASK_DONE;
+    executor->finished++;
+    remember_outputs(executor, task);
+    report_done(executor, task);
+    if (task->operation->unit)
+        executor->unit_left[task->operation->unit]--;
+    for (size_t i = 0; i < task->operation->successor_count; i++) {
+        struct task *next = &executor->tasks[task->operation->successors[i]];
+        if (--next->waits_for == 0)
+            next->state = TASK_READY;
+    }
+}
+
+static uint32_t attempts_of(const struct executor *executor)
+{
+    return executor->engine->attempts ? executor->engine->attempts : ATTEMPTS;
+}
+
+/* An error that may pass: again later, with the same token or, where the provider had no room, with a new one. */
+static bool retry_task(struct executor *executor, struct task *task, const memories_error *error, bool poll)
+{
+    if (!memories_error_retryable(error) || executor->failing)
+        return false;
+    if (task->attempt >= attempts_of(executor) || (poll && clock_monotonic_ms() > task->deadline_ms))
+        return false;
+    if (memories_error_code(error) == MEMORIES_CAPACITY)
+        task->group++;
+    task->state = poll ? TASK_POLLING : TASK_READY;
+    task->due_ms = clock_monotonic_ms() + backoff_ms(task->attempt, error->retry_after_ms);
+    if (executor->plan)
+        report_problem(executor, MEMORIES_EVENT_RETRY, task, error);
+    return true;
+}
+
+static void settle_task(struct executor *executor, struct task *task, struct operation_answer *answer, bool poll)
+{
+    if (answer->error) {
+        if (!retry_task(executor, task, answer->error, poll))
+            fail_task(executor, task, STEAL(answer->error));
+        return;
+    }
+    task_set_outputs(task, answer->outputs);
+    task->attempt = 0;
+    if (is_settled(task->operation->kind, answer->state)) {
+        finish_task(executor, task);
+        return;
+    }
+    task->state = TASK_POLLING;
+    task->due_ms = clock_monotonic_ms() + (answer->poll_after_ms ? answer->poll_after_ms : 1000);
+}
+
+/* The provider was not asked, or the answer is not on record: nothing more can be done safely. */
+static void fail_job(struct executor *executor, struct job *job)
+{
+    for (size_t i = 0; i < job->count; i++)
+        job->tasks[i]->state = TASK_FAILED;
+    fail_run(executor, STEAL(job->error));
+}
+
+static struct job *next_completed(struct executor *executor, int64_t until_ms)
+{
+    struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
+    pthread_mutex_lock(&executor->lock);
+    int woken = 0;
+    while (!executor->completed && woken != ETIMEDOUT)
+        woken = pthread_cond_timedwait(&executor->completion, &executor->lock, &until);
+    struct job *job = executor->completed;
+    if (job)
+        executor->completed = job->next;
+    pthread_mutex_unlock(&executor->lock);
+    if (job) {
+        pthread_join(job->thread, NULL);
+        executor->running--;
+    }
+    return job;
+}
+
+/* When the coordinator has to look again although no job ended. */
+static int64_t next_look(const struct executor *executor)
+{
+    int64_t now = clock_monotonic_ms(), next = now + CANCEL_LOOK_MS;
+    for (size_t i = 0; executor->running < JOBS_MAX && i < executor->count; i++) {
+        const struct task *task = &executor->tasks[i];
+        bool waits = task->state == TASK_POLLING || (task->state == TASK_READY && !task->held && !executor->failing);
+        if (waits && task->due_ms < next)
+            next = task->due_ms > now ? task->due_ms : now;
+    }
+    return next;
+}
+
+static int executor_init(struct executor *executor, struct engine *engine, size_t count, memories_error **error)
+{
+    *executor = (struct executor){ .engine = engine, .count = count };
+    executor->tasks = calloc(count + 1, sizeof *executor->tasks);
+    executor->outputs = json_object_new_object();
+    pthread_mutex_init(&executor->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&executor->completion, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return executor->tasks && executor->outputs ? 0 : error_no_memory(error);
+}
+
+static void executor_clear(struct executor *executor)
+{
+    for (size_t i = 0; executor->tasks && i < executor->count; i++)
+        task_clear(&executor->tasks[i]);
+    free(executor->tasks);
+    free(executor->unit_left);
+    json_object_put(executor->outputs);
+    memories_error_free(executor->error);
+    pthread_cond_destroy(&executor->completion);
+    pthread_mutex_destroy(&executor->lock);
+}
+
+static int cancelled(const struct engine *engine, memories_error **error)
+{
+    error_set(error, MEMORIES_CANCELLED, "stopped on request");
+    error_hint(error, "continue with: memories resume %s", engine->deployment);
+    return MEMORIES_CANCELLED;
+}
+
+/* ---- Refresh ---- */
+
+/* What a read found, in the store's words. An update of unknown result stays in doubt: reading can't tell. */
+static const char *found_state(json_object *resource, uint32_t state, bool *keep_doubt)
+{
+    const char *doubt = json_get_string(resource, "doubt"), *recorded = json_get_string(resource, "state");
+    *keep_doubt = doubt && !strcmp(doubt, "update") && state != MEMORIES_STATE_ABSENT;
+    if (state != MEMORIES_STATE_ABSENT)
+        return state_name(state);
+    if (doubt && !strcmp(doubt, "delete"))
+        return "absent";
+    return !strcmp(recorded, "planned") ? "planned" : "lost";
+}
+
+struct refresh {
+    struct executor executor;
+    json_object *resources;
+    struct journal_outcome *changes;
+    size_t change_count;
+    memories_error **error;
+};
+
+static int note_found(struct refresh *refresh, struct task *task, const struct operation_answer *answer)
+{
+    json_object *resource = json_object_array_get_idx(refresh->resources, (size_t)(task - refresh->executor.tasks));
+    bool keep_doubt;
+    const char *state = found_state(resource, answer->state, &keep_doubt);
+    json_object *outputs = json_get(resource, "outputs");
+    bool same = !strcmp(state, json_get_string(resource, "state")) &&
+                (!answer->outputs || json_equal(answer->outputs, outputs)) &&
+                (keep_doubt || !json_get_string(resource, "doubt"));
+    if (same)
+        return 0;
+    if (json_set_string(resource, "state", state) ||
+        (answer->outputs && json_set(resource, "outputs", json_ref(answer->outputs))) ||
+        (!keep_doubt && json_set(resource, "doubt", NULL)))
+        return error_no_memory(refresh->error);
+    refresh->changes[refresh->change_count++] = (struct journal_outcome){
+        .key = task->key, .state = state, .outputs = json_get(resource, "outputs"), .keep_doubt = keep_doubt
+    };
+    return 0;
+}
+
+static void settle_read(struct refresh *refresh, struct task *task, struct operation_answer *answer)
+{
+    struct executor *executor = &refresh->executor;
+    if (answer->error) {
+        if (retry_task(executor, task, answer->error, true))
+            return;
+        task->state = TASK_FAILED;
+        error_where(&answer->error, "%s", task->key);
+        fail_run(executor, STEAL(answer->error));
+        return;
+    }
+    /* Without the lease, what is under way is somebody else's to wait for. */
+    if (answer->state == MEMORIES_STATE_PENDING && executor->engine->fence &&
+        clock_monotonic_ms() < task->deadline_ms) {
+        task_set_outputs(task, answer->outputs);
+        task->attempt = 0;
+        task->state = TASK_POLLING;
+        task->due_ms = clock_monotonic_ms() + (answer->poll_after_ms ? answer->poll_after_ms : 1000);
+        return;
+    }
+    task->state = TASK_DONE;
+    if (note_found(refresh, task, answer))
+        fail_run(executor, NULL);
+}
+
+static bool has_open_tasks(const struct executor *executor)
+{
+    for (size_t i = 0; i < executor->count; i++) {
+        enum task_state state = executor->tasks[i].state;
+        if (state == TASK_POLLING || (state == TASK_READY && !executor->failing))
+            return true;
+    }
+    return false;
+}
+
+static int read_all(struct refresh *refresh)
+{
+    struct executor *executor = &refresh->executor;
+    while (executor->running || (has_open_tasks(executor) && !is_cancelled(executor->engine) && !executor->failing)) {
+        if (!executor->failing && start_due(executor))
+            fail_run(executor, NULL);
+        struct job *job = next_completed(executor, next_look(executor));
+        if (!job)
+            continue;
+        if (job->failed)
+            fail_job(executor, job);
+        for (size_t i = 0; !job->failed && i < job->count; i++)
+            settle_read(refresh, job->tasks[i], &job->answers[i]);
+        job_free(job);
+    }
+    if (executor->error)
+        return error_move(refresh->error, STEAL(executor->error));
+    if (is_cancelled(executor->engine))
+        return cancelled(executor->engine, refresh->error);
+    return executor->failing ? error_no_memory(refresh->error) : 0;
+}
+
+static void prepare_read(struct refresh *refresh, size_t at)
+{
+    json_object *resource = json_object_array_get_idx(refresh->resources, at);
+    struct task *task = &refresh->executor.tasks[at];
+    const char *token = json_get_string(resource, "token");
+    task->key = json_get_string(resource, "key");
+    task->type = json_get_string(resource, "type");
+    task->state = TASK_READY;
+    task->outputs = json_ref(json_get_object(resource, "outputs"));
+    task->deadline_ms = clock_monotonic_ms() + timeout_ms(refresh->executor.engine, task->type);
+    if (token)
+        strncpy(task->token, token, sizeof task->token - 1);
+}
+
+/* Those whose record is gone leave the list. */
+static json_object *without_absent(json_object *resources)
+{
+    AUTO_JSON json_object *left = json_object_new_array();
+    for (size_t i = 0; i < json_count(resources); i++) {
+        json_object *resource = json_object_array_get_idx(resources, i);
+        if (strcmp(json_get_string(resource, "state"), "absent") != 0 && json_add(left, json_ref(resource)))
+            return NULL;
+    }
+    return STEAL(left);
+}
+
+json_object *engine_refresh(struct engine *engine, memories_error **error)
+{
+    AUTO_JSON json_object *resources = store_resource_list(engine->store, engine->deployment, error);
+    if (!resources)
+        return NULL;
+    struct refresh refresh = { .resources = resources, .error = error };
+    size_t count = json_count(resources);
+    int failed = executor_init(&refresh.executor, engine, count, error);
+    refresh.changes = calloc(count + 1, sizeof *refresh.changes);
+    if (!failed && !refresh.changes)
+        failed = error_no_memory(error);
+    for (size_t i = 0; !failed && i < count; i++)
+        prepare_read(&refresh, i);
+    if (!failed)
+        failed = read_all(&refresh);
+    if (!failed && engine->fence && refresh.change_count)
+        failed = store_journal_outcome(engine->store, engine->deployment, engine->fence, refresh.changes,
+                                       refresh.change_count, error);
+    json_object *fresh = failed ? NULL : without_absent(resources);
+    if (!failed && !fresh)
+        error_no_memory(error);
+    free(refresh.changes);
+    executor_clear(&refresh.executor);
+    return fresh;
+}
+
+/* ---- Running a plan ---- */
+
+static bool units_are_done(const struct executor *executor)
+{
+    for (uint32_t unit = 1; unit <= executor->units_released; unit++)
+        if (executor->unit_left[unit])
+            return false;
+    return true;
+}
+
+/* Lets the next nodes have their turn, once the whole works again with those that had theirs. */
+static int release_units(struct executor *executor)
+{
+    struct engine *engine = executor->engine;
+    if (executor->units_released == executor->plan->unit_count || executor->failing || is_cancelled(engine) ||
+        !units_are_done(executor))
+        return 0;
+    if (executor->units_released && engine->gate && engine->gate(engine->user_data, &executor->error)) {
+        executor->failing = true;
+        return 0;
+    }
+    executor->units_released += engine->max_unavailable;
+    if (executor->units_released > executor->plan->unit_count)
+        executor->units_released = executor->plan->unit_count;
+    for (size_t i = 0; i < executor->count; i++)
+        executor->tasks[i].held = executor->tasks[i].operation->unit > executor->units_released;
+    return 0;
+}
+
+static int prepare_tasks(struct executor *executor, json_object *recorded, memories_error **error)
+{
+    const struct plan *plan = executor->plan;
+    executor->unit_left = calloc(plan->unit_count + 1, sizeof *executor->unit_left);
+    if (!executor->unit_left)
+        return error_no_memory(error);
+    if (!executor->engine->max_unavailable)
+        executor->units_released = plan->unit_count;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct plan_operation *operation = &plan->operations[i];
+        struct task *task = &executor->tasks[i];
+        task->operation = operation;
+        task->key = operation->key;
+        task->type = operation->type;
+        task->waits_for = operation->wait_count;
+        task->state = operation->wait_count ? TASK_WAITING : TASK_READY;
+        task->held = operation->unit > executor->units_released;
+        task->outputs = json_ref(operation->outputs);
+        executor->unit_left[operation->unit]++;
+    }
+    for (size_t i = 0; i < json_count(recorded); i++) {
+        json_object *resource = json_object_array_get_idx(recorded, i);
+        json_object *outputs = json_get_object(resource, "outputs");
+        if (outputs && json_set(executor->outputs, json_get_string(resource, "key"), json_ref(outputs)))
+            return error_no_memory(error);
+    }
+    return 0;
+}
+
+/* Nothing runs, nothing is due, and yet it is not done: waiting would never end. */
+static bool is_stuck(const struct executor *executor)
+{
+    return !executor->running && !has_open_tasks(executor);
+}
+
+static void take_job(struct executor *executor, struct job *job)
+{
+    if (job->failed)
+        fail_job(executor, job);
+    for (size_t i = 0; !job->failed && i < job->count; i++)
+        settle_task(executor, job->tasks[i], &job->answers[i], job->poll);
+    job_free(job);
+}
+
+static int execute(struct executor *executor, memories_error **error)
+{
+    const struct engine *engine = executor->engine;
+    while (executor->finished < executor->count || executor->running) {
+        release_units(executor);
+        if (!is_cancelled(engine) && start_due(executor))
+            fail_run(executor, NULL);
+        if (!executor->running && (is_cancelled(engine) || is_stuck(executor)))
+            break;
+        struct job *job = next_completed(executor, next_look(executor));
+        if (job)
+            take_job(executor, job);
+    }
+    if (executor->error)
+        return error_move(error, STEAL(executor->error));
+    if (executor->failing)
+        return error_no_memory(error);
+    if (executor->finished == executor->count)
+        return 0;
+    if (is_cancelled(engine))
+        return cancelled(engine, error);
+    return error_set(error, MEMORIES_INTERNAL, "the plan of %s can't go on", engine->deployment);
+}
+
+static int execute_plan(struct engine *engine, struct plan *plan, json_object *recorded, bool stopped,
+                        memories_error **error)
+{
+    struct executor executor;
+    int failed = executor_init(&executor, engine, plan->count, error);
+    executor.plan = plan;
+    executor.stopped = stopped;
+    if (!failed)
+        failed = prepare_tasks(&executor, recorded, error);
+    if (!failed)
+        failed = execute(&executor, error);
+    executor_clear(&executor);
+    return failed;
+}
+
+int engine_run(struct engine *engine, json_object *desired, bool stopped, memories_error **error)
+{
+    AUTO_ERROR memories_error *problem = NULL;
+    AUTO_JSON json_object *recorded = engine_refresh(engine, &problem);
+    AUTO_JSON json_object *generations =
+        recorded ? store_generation_map(engine->store, engine->deployment, &problem) : NULL;
+    if (!generations)
+        return error_move(error, STEAL(problem));
+    struct plan_request request = { .desired = desired,
+                                    .recorded = recorded,
+                                    .generations = generations,
+                                    .resource_types = json_get(engine->provider->description, "resource_types"),
+                                    .stopped = stopped,
+                                    .can_update = engine->provider->ops.provider.update != NULL };
+    struct plan *plan = plan_make(&request, &problem);
+    if (!plan)
+        return error_move(error, STEAL(problem));
+    int failed = execute_plan(engine, plan, recorded, stopped, &problem);
+    plan_free(plan);
+    error_move(error, STEAL(problem));
+    return failed;
+}
