@@ -97,6 +97,32 @@ json_object *json_copy(json_object *json)
     return json && json_object_deep_copy(json, &copy, copy_plain) == 0 ? copy : NULL;
 }
 
+/* A json-c serialiser. The host program's locale may print a decimal comma. */
+static int print_double(json_object *number, struct printbuf *out, int level, int flags)
+{
+    (void)level;
+    (void)flags;
+    char text[40];
+    double value = json_object_get_double(number);
+    snprintf(text, sizeof text, "%.15g", value);
+    if (strtod(text, NULL) != value)
+        snprintf(text, sizeof text, "%.17g", value);
+    char *comma = strchr(text, ',');
+    if (comma)
+        *comma = '.';
+    if (!strpbrk(text, ".e"))
+        strcat(text, ".0");
+    return printbuf_memappend(out, text, (int)strlen(text));
+}
+
+json_object *json_new_double(double number)
+{
+    json_object *json = json_object_new_double(number);
+    if (json)
+        json_object_set_serializer(json, print_double, NULL, NULL);
+    return json;
+}
+
 int json_set(json_object *object, const char *key, json_object *value)
 {
     if (object && json_object_object_add(object, key, value) == 0)

@@ -27,6 +27,9 @@ size_t json_count(json_object *array); /* 0 for NULL */
 json_object *json_ref(json_object *json);
 json_object *json_copy(json_object *json); /* deep */
 
+/* A number that prints as short as it can be read back: 0.1, not 0.10000000000000001. */
+json_object *json_new_double(double number);
+
 /* Put a member; the value is taken over, also on failure. 0 or MEMORIES_NO_MEMORY. */
 int json_set(json_object *object, const char *key, json_object *value);
 int json_set_string(json_object *object, const char *key, const char *value); /* NULL: JSON null */

@@ -80,6 +80,14 @@ void text_clear(struct text *text)
     *text = (struct text)TEXT_INIT;
 }
 
+void text_truncate(struct text *text, size_t length)
+{
+    if (length >= text->length)
+        return;
+    text->length = length;
+    text->bytes[length] = '\0';
+}
+
 char *text_format(const char *format, ...)
 {
     struct text text = TEXT_INIT;

@@ -21,6 +21,8 @@ void text_vprintf(struct text *text, const char *format, va_list arguments) __at
 /* The string, now the caller's (free); "" when nothing was appended; NULL when memory ran out. Resets `text`. */
 char *text_take(struct text *text);
 void text_clear(struct text *text);
+/* Back to an earlier length. */
+void text_truncate(struct text *text, size_t length);
 
 /* asprintf that returns the string or NULL. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
