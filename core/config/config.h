@@ -23,9 +23,11 @@ struct memories_config {
 #define CONFIG_BYTES_MAX (1u << 20)
 #define CONFIG_VALUES_MAX 100000
 
-/* parse.c: text to tree. Objects remember their line, see config_line. Duplicate keys are errors. */
+/* parse.c: text to tree; the root is a mapping. Objects remember their line, see config_line. Duplicate keys are errors. */
 json_object *config_parse_text(const char *text, size_t bytes, const char *name, memories_error **error);
-/* The line an object began at, 0 when unknown. */
+/* Any one YAML value, as in `--set path=value`; a null is NULL. It has no lines. */
+int config_parse_value(const char *text, const char *name, json_object **value, memories_error **error);
+/* The line of a value, or of its key when it has one; 0 when unknown, as for null and numbers with a fraction. */
 unsigned config_line(json_object *value);
 
 /* combine.c: the JSON Schema of a configuration's `config` part for this pair: core/schemas/config.json with the
