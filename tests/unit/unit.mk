@@ -11,4 +11,10 @@ tests_unit_test_plugin_common_SOURCES = tests/unit/test_plugin_common.c
 tests_unit_test_plugin_common_CFLAGS = $(unit_cflags)
 tests_unit_test_plugin_common_LDADD = plugins/common/libcommon.la $(fake_host_libs)
 
+check_PROGRAMS += tests/unit/test_schema
+tests_unit_test_schema_SOURCES = tests/unit/test_schema.c tests/unit/cases.h
+tests_unit_test_schema_CFLAGS = $(unit_cflags)
+tests_unit_test_schema_LDADD = $(unit_libs)
+
 endif
+EXTRA_DIST += tests/data/schema-messages.yaml
