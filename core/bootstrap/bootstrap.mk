@@ -1,2 +1,1 @@
-core_sources +=
-core_sources += core/bootstrap/bootstrap.h
+core_sources += core/bootstrap/bootstrap.c core/bootstrap/bootstrap.h

@@ -1,2 +1,1 @@
-core_sources +=
-core_sources += core/http/http.h
+core_sources += core/http/http.c core/http/http.h

@@ -1,2 +1,1 @@
-core_sources +=
-core_sources += core/pki/pki.h
+core_sources += core/pki/pki.c core/pki/pki.h
