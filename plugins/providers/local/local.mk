@@ -1,0 +1,1 @@
+include plugins/providers/local/node/node.mk

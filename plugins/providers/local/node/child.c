@@ -1,0 +1,205 @@
+/* child.c - finding and starting the programs of a node */
+#include "plugins/providers/local/node/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "plugins/providers/local/node/base.h"
+
+static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+static bool has_directory(const char *list, const char *directory, size_t length)
+{
+    for (const char *at = list; *at; at += strcspn(at, ":"), at += *at == ':')
+        if (strcspn(at, ":") == length && !strncmp(at, directory, length))
+            return true;
+    return false;
+}
+
+/* Appends the absolute directories of `from` that are not in `list` yet. */
+static void add_directories(char *list, const char *from)
+{
+    for (; *from; from += strcspn(from, ":"), from += *from == ':') {
+        size_t length = strcspn(from, ":");
+        if (*from != '/' || has_directory(list, from, length))
+            continue;
+        if (*list)
+            strcat(list, ":");
+        strncat(list, from, length);
+    }
+}
+
+/* The variables are for those who run an uninstalled tree, or keep programs in their home; a set-id program obeys neither. */
+static char *make_search_path(void)
+{
+    const char *libexec = secure_getenv("MEMORIES_LIBEXEC_DIR");
+    const char *path = secure_getenv("PATH");
+    libexec = libexec && *libexec ? libexec : LIBEXEC_DIRECTORY;
+    path = path ? path : "";
+    char *list = calloc(1, strlen(libexec) + strlen(path) + sizeof default_path + 3);
+    if (!list)
+        return NULL;
+    add_directories(list, libexec);
+    add_directories(list, path);
+    add_directories(list, default_path);
+    return list;
+}
+
+int32_t child_setup_init(struct child_setup *setup, int directory, const char *path, struct node_error *error)
+{
+    *setup = (struct child_setup){ .mark = path, .home_directory = -1 };
+    setup->search_path = make_search_path();
+    if (!setup->search_path || asprintf(&setup->home, "%s/data", path) < 0) {
+        setup->home = NULL;
+        return node_fail(error, MEMORIES_NO_MEMORY, "out of memory");
+    }
+    setup->home_directory = openat(directory, "data", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return setup->home_directory < 0 ? node_fail_errno(error, errno, "can't use the directory %s", setup->home) : MEMORIES_OK;
+}
+
+void child_setup_clear(struct child_setup *setup)
+{
+    free(setup->search_path);
+    free(setup->home);
+    if (setup->home_directory >= 0)
+        close(setup->home_directory);
+    *setup = (struct child_setup){ .home_directory = -1 };
+}
+
+/* 0, or the errno value that says why it can't be executed. */
+static int check_executable(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info))
+        return errno;
+    if (!S_ISREG(info.st_mode))
+        return EACCES;
+    return access(path, X_OK) ? errno : 0;
+}
+
+char *child_find_program(const struct child_setup *setup, const char *name, const char *what, struct node_error *error)
+{
+    if (strchr(name, '/')) {
+        int number = check_executable(name);
+        char *same = number ? NULL : strdup(name);
+        if (!same)
+            node_fail_errno(error, number ? number : ENOMEM, "%s: can't execute %s", what, name);
+        return same;
+    }
+    int reason = ENOENT;
+    for (const char *at = setup->search_path; *at; at += strcspn(at, ":"), at += *at == ':') {
+        char *file;
+        if (asprintf(&file, "%.*s/%s", (int)strcspn(at, ":"), at, name) < 0) {
+            reason = ENOMEM;
+            break;
+        }
+        int number = check_executable(file);
+        if (!number)
+            return file;
+        free(file);
+        if (number != ENOENT && number != ENOTDIR)
+            reason = number;
+    }
+    node_fail_errno(error, reason, "%s: the program %s is not in %s", what, name, setup->search_path);
+    node_hint(error, "install it, or give its full path");
+    return NULL;
+}
+
+/* PATH, HOME, LANG, the mark, then the service's own, which may replace all but the mark. */
+static char **make_environment(const struct child_setup *setup, char *const *own)
+{
+    size_t count = 0;
+    while (own && own[count])
+        count++;
+    char **environment = calloc(count + 5, sizeof *environment);
+    if (!environment)
+        return NULL;
+    size_t used = 0;
+    if (asprintf(&environment[used++], NODE_MARK "=%s", setup->mark) < 0)
+        environment[--used] = NULL;
+    const char *const standard[][2] = { { "PATH", setup->search_path }, { "HOME", setup->home }, { "LANG", "C.UTF-8" } };
+    for (size_t i = 0; used && i < ARRAY_COUNT(standard); i++) {
+        bool replaced = false;
+        size_t length = strlen(standard[i][0]);
+        for (size_t k = 0; k < count; k++)
+            replaced = replaced || (!strncmp(own[k], standard[i][0], length) && own[k][length] == '=');
+        if (!replaced && asprintf(&environment[used++], "%s=%s", standard[i][0], standard[i][1]) < 0)
+            environment[--used] = NULL;
+    }
+    for (size_t k = 0; used && k < count; k++)
+        if (strncmp(own[k], NODE_MARK "=", sizeof NODE_MARK) && !(environment[used++] = strdup(own[k])))
+            used--;
+    return environment;
+}
+
+static void free_environment(char **environment)
+{
+    for (char **variable = environment; variable && *variable; variable++)
+        free(*variable);
+    free(environment);
+}
+
+/* In the child. Ignored signals and the mask would outlive the exec; the program shall start with neither. */
+static void reset_signals(void)
+{
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void run_child(const struct child_setup *setup, const char *program, char *const *command, char *const *environment,
+                      int output, int report, pid_t parent)
+{
+    /* The parent may have died before the kernel knew what to do then. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+        _exit(127);
+    reset_signals();
+    setsid();
+    umask(022);
+    int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (input >= 0 && dup2(input, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
+        dup2(output, STDERR_FILENO) >= 0 && !fchdir(setup->home_directory))
+        execve(program, command, environment);
+    int reason = errno;
+    node_write_all(report, &reason, sizeof reason);
+    _exit(127);
+}
+
+pid_t child_start(const struct child_setup *setup, char *const *command, char *const *environment, int output,
+                  const char *what, struct node_error *error)
+{
+    AUTO_FREE char *program = child_find_program(setup, command[0], what, error);
+    if (!program)
+        return -1;
+    char **whole = make_environment(setup, environment);
+    int report[2];
+    if (!whole || pipe2(report, O_CLOEXEC)) {
+        node_fail_errno(error, whole ? errno : ENOMEM, "%s: can't start %s", what, program);
+        free_environment(whole);
+        return -1;
+    }
+    pid_t parent = getpid();
+    pid_t child = fork();
+    if (!child)
+        run_child(setup, program, command, whole, output, report[1], parent);
+    int reason = child < 0 ? errno : 0;
+    close(report[1]);
+    free_environment(whole);
+    /* The pipe ends without a word when the exec has closed it. */
+    if (child > 0 && read(report[0], &reason, sizeof reason) == (ssize_t)sizeof reason)
+        waitpid(child, NULL, 0);
+    close(report[0]);
+    if (!reason)
+        return child;
+    node_fail_errno(error, reason, "%s: can't execute %s", what, program);
+    return -1;
+}
