@@ -2,8 +2,13 @@
 noinst_LTLIBRARIES += plugins/common/libcommon.la
 plugins_common_libcommon_la_SOURCES = \
 	plugins/common/cleanup.h \
+	plugins/common/http.c \
+	plugins/common/http.h \
 	plugins/common/json.h \
 	plugins/common/plugin.c \
-	plugins/common/plugin.h
+	plugins/common/plugin.h \
+	plugins/common/spec.c \
+	plugins/common/spec.h \
+	plugins/common/spec_network.c
 plugins_common_libcommon_la_CFLAGS = $(plugin_cflags)
 plugin_libs = plugins/common/libcommon.la $(JSON_C_LIBS)

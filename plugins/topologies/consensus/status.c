@@ -1,0 +1,197 @@
+/* status.c - is the cluster whole (converge), and what is it like (status) */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plugins/common/cleanup.h"
+#include "plugins/common/json.h"
+#include "plugins/common/plugin.h"
+#include "plugins/topologies/consensus/consensus.h"
+
+/* A cluster forms within a second; what takes longer is watched more calmly. */
+static int64_t poll_after_ms(const struct cluster *cluster)
+{
+    int64_t elapsed = json_get_int(cluster->request, "elapsed_ms", 0);
+    return elapsed < 5000 ? 20 : elapsed < 15000 ? 100 : 500;
+}
+
+static int32_t wait_on(const struct cluster *cluster, const char *message)
+{
+    AUTO_JSON json_object *result = json_object_new_object();
+    int failed = message ? 0 : MEMORIES_NO_MEMORY;
+    failed |= json_set_bool(result, "done", false);
+    failed |= json_set_string(result, "message", message);
+    failed |= json_set_int(result, "poll_after_ms", poll_after_ms(cluster));
+    return plugin_result(cluster->call, failed ? NULL : STEAL(result));
+}
+
+static int32_t done(const struct cluster *cluster)
+{
+    AUTO_JSON json_object *document = json_object_new_object();
+    int failed = json_set_bool(document, "done", true);
+    json_object *result = json_set_new_object(document, "result");
+    failed |= json_set_string(result, "leader_node", cluster->leader->name);
+    json_object *followers = json_set_new_array(result, "follower_nodes");
+    for (size_t i = 0; i < cluster->count; i++)
+        if (&cluster->members[i] != cluster->leader)
+            failed |= json_add_string(followers, cluster->members[i].name);
+    return plugin_result(cluster->call, failed ? NULL : STEAL(document));
+}
+
+static const struct member *first_problem(const struct cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->count; i++)
+        if (!cluster->members[i].healthy)
+            return &cluster->members[i];
+    return NULL;
+}
+
+static int32_t fail_on_difference(const struct cluster *cluster, const char *difference)
+{
+    return plugin_fail(cluster->call, MEMORIES_UNSUPPORTED, "config.node_specs",
+                       "set the nodes back to those that the cluster was formed of, or deploy a second cluster",
+                       "the running cluster has other members than asked for: %s", difference);
+}
+
+int32_t consensus_converge(struct memories_call *call, const char *request)
+{
+    AUTO_CLUSTER struct cluster cluster;
+    struct cluster_check check = { 0 };
+    int32_t code = cluster_ask(&cluster, call, request);
+    if (!code && cluster.leader)
+        code = cluster_check(&cluster, &check);
+    if (code)
+        return code;
+    if (check.difference)
+        return fail_on_difference(&cluster, check.difference);
+    const struct member *waiting = first_problem(&cluster);
+    if (waiting)
+        return wait_on(&cluster, plugin_format(call, "%zu of %zu members are healthy; waiting for %s: %s",
+                                               cluster.healthy, cluster.count, waiting->name, waiting->problem));
+    if (!cluster.agreed)
+        return wait_on(&cluster, "waiting for the members to agree on a leader");
+    if (!check.writable)
+        return wait_on(&cluster, plugin_format(call, "waiting for the first write: %s", check.problem));
+    return done(&cluster);
+}
+
+static const char *role_of(const struct cluster *cluster, const struct member *member)
+{
+    if (!strcmp(member->state, "stopped"))
+        return "stopped";
+    if (!member->answered)
+        return "unreachable";
+    if (member == cluster->leader)
+        return "leader";
+    return member->learner ? "learner" : "follower";
+}
+
+/* Ids go out as etcd writes them in its logs, metrics and tools. */
+static int set_id(json_object *object, const char *key, uint64_t id)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%" PRIx64, id);
+    return json_set_string(object, key, text);
+}
+
+static int add_member(json_object *list, const struct cluster *cluster, const struct member *member)
+{
+    json_object *entry = json_add_new_object(list);
+    int failed = json_set_string(entry, "name", member->name);
+    failed |= json_set_string(entry, "role", role_of(cluster, member));
+    failed |= json_set_bool(entry, "healthy", member->healthy);
+    failed |= json_set_string(entry, "address", member->url);
+    failed |= json_set_string(entry, "message", member->problem);
+    if (!member->answered)
+        return failed;
+    failed |= set_id(entry, "member_id", member->id);
+    failed |= json_set_int(entry, "term", (int64_t)member->term);
+    failed |= json_set_int(entry, "committed_index", (int64_t)member->index);
+    failed |= json_set_int(entry, "applied_index", (int64_t)member->applied);
+    failed |= json_set_int(entry, "db_size_bytes", (int64_t)member->db_size_bytes);
+    failed |= json_set_string(entry, "version", member->version);
+    return failed;
+}
+
+static size_t voters(const struct cluster *cluster)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < cluster->count; i++)
+        count += !cluster->members[i].learner;
+    return count;
+}
+
+static bool all_stopped(const struct cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->count; i++)
+        if (strcmp(cluster->members[i].state, "stopped"))
+            return false;
+    return cluster->count > 0;
+}
+
+struct judgement {
+    const char *status;
+    const char *message;
+};
+
+static struct judgement judge(const struct cluster *cluster)
+{
+    struct memories_call *call = cluster->call;
+    size_t needed = voters(cluster) / 2 + 1;
+    const struct member *problem = first_problem(cluster);
+    if (all_stopped(cluster))
+        return (struct judgement){ "stopped", "all members are stopped" };
+    if (cluster->leader && !problem)
+        return (struct judgement){ "running", plugin_format(call, "%zu of %zu members are healthy", cluster->healthy,
+                                                            cluster->count) };
+    if (cluster->leader)
+        return (struct judgement){ "degraded",
+                                   plugin_format(call, "%zu of %zu members are healthy; %s: %s", cluster->healthy,
+                                                 cluster->count, problem->name, problem->problem) };
+    if (cluster->healthy >= needed)
+        return (struct judgement){ "degraded", "the members are electing a leader" };
+    return (struct judgement){
+        "unavailable",
+        plugin_format(call,
+                      "%zu of %zu members are healthy and %zu are needed: nothing can be read or written; bring members "
+                      "back with `memories start %s`, or look why with `memories logs %s --node %s`",
+                      cluster->healthy, cluster->count, needed, cluster->deployment, cluster->deployment,
+                      problem ? problem->name : "NODE"),
+    };
+}
+
+/* The leader's word on the log; without one, that of the member that knows most. */
+static const struct member *best_informed(const struct cluster *cluster)
+{
+    const struct member *best = cluster->leader;
+    for (size_t i = 0; !cluster->leader && i < cluster->count; i++) {
+        const struct member *member = &cluster->members[i];
+        if (member->answered && (!best || member->term > best->term ||
+                                 (member->term == best->term && member->index > best->index)))
+            best = member;
+    }
+    return best;
+}
+
+int32_t consensus_status(struct memories_call *call, const char *request)
+{
+    AUTO_CLUSTER struct cluster cluster;
+    int32_t code = cluster_ask(&cluster, call, request);
+    if (code)
+        return code;
+    AUTO_JSON json_object *document = json_object_new_object();
+    struct judgement judgement = judge(&cluster);
+    const struct member *informed = best_informed(&cluster);
+    int failed = json_set_string(document, "status", judgement.status);
+    failed |= json_set_string(document, "message", judgement.message);
+    failed |= json_set_string(document, "leader", cluster.leader ? cluster.leader->name : NULL);
+    failed |= informed ? json_set_int(document, "term", (int64_t)informed->term) : json_set(document, "term", NULL);
+    failed |= informed ? json_set_int(document, "committed_index", (int64_t)informed->index)
+                       : json_set(document, "committed_index", NULL);
+    failed |= informed ? json_set_int(document, "applied_index", (int64_t)informed->applied)
+                       : json_set(document, "applied_index", NULL);
+    json_object *members = json_set_new_array(document, "members");
+    for (size_t i = 0; i < cluster.count; i++)
+        failed |= add_member(members, &cluster, &cluster.members[i]);
+    return plugin_result(call, failed ? NULL : STEAL(document));
+}
