@@ -16,5 +16,12 @@ tests_unit_test_schema_SOURCES = tests/unit/test_schema.c tests/unit/cases.h
 tests_unit_test_schema_CFLAGS = $(unit_cflags)
 tests_unit_test_schema_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_topology_plan
+tests_unit_test_topology_plan_SOURCES = tests/unit/test_topology_plan.c tests/unit/topology.c tests/unit/topology.h \
+	tests/unit/wrong_topology_configs.h
+tests_unit_test_topology_plan_CFLAGS = $(unit_cflags)
+tests_unit_test_topology_plan_LDADD = $(fake_host_libs) $(unit_libs)
+EXTRA_DIST += tests/golden
+
 endif
 EXTRA_DIST += tests/data/schema-messages.yaml

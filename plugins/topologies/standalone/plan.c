@@ -105,12 +105,14 @@ static void copy(struct wish *wish, json_object *from, json_object *to, const ch
 
 static void add_service(struct wish *wish, json_object *services, json_object *from, const char *name)
 {
-    static const char *const keys[] = { "command", "environment", "restart", "start_delay_ms", "stop_timeout_ms" };
+    const char *restart = json_get_string(from, "restart");
     json_object *service = json_add_new_object(services);
     wish->spec->failed |= json_set_string(service, "name", name);
-    wish->spec->failed |= json_set_string(service, "restart", "always");
-    for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
-        copy(wish, from, service, keys[i]);
+    copy(wish, from, service, "command");
+    copy(wish, from, service, "environment");
+    wish->spec->failed |= json_set_string(service, "restart", restart ? restart : "always");
+    copy(wish, from, service, "start_delay_ms");
+    copy(wish, from, service, "stop_timeout_ms");
 }
 
 /* memories-server comes with memories: a provider that can't install only looks whether it is there. */
