@@ -14,11 +14,12 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/config/schema_problem.h"
 #include "core/config/suggest.h"
 
 static const char *const file_keys[] = { "topology", "provider", "name", "config" };
 
-static void fail_at(const memories_config *config, json_object *value, const char *path, memories_error **error)
+static void add_place(const memories_config *config, json_object *value, const char *path, memories_error **error)
 {
     unsigned line = config_line(value);
     if (line)
@@ -85,12 +86,25 @@ int memories_config_set_name(memories_config *config, const char *name, memories
 static int fail_unknown_key(const memories_config *config, const char *key, json_object *value, memories_error **error)
 {
     error_set(error, MEMORIES_INVALID, "`%s` is not a known key", key);
-    fail_at(config, value, key, error);
+    add_place(config, value, key, error);
     const char *meant = suggest_name(key, file_keys, ARRAY_COUNT(file_keys));
     if (meant)
         error_hint(error, "did you mean `%s`?", meant);
     else
         error_hint(error, "beside topology, provider and name, everything belongs under `config`");
+    return MEMORIES_INVALID;
+}
+
+static int fail_type(const memories_config *config, json_object *value, const char *key, const char *expected,
+                     memories_error **error)
+{
+    struct text found = TEXT_INIT;
+    describe_value(&found, value);
+    AUTO_FREE char *text = text_take(&found);
+    if (!text)
+        return error_no_memory(error);
+    error_set(error, MEMORIES_INVALID, "expected %s, found %s", expected, text);
+    add_place(config, value, key, error);
     return MEMORIES_INVALID;
 }
 
@@ -100,25 +114,19 @@ static int take_string(memories_config *config, json_object *root, const char *k
     json_object *value = json_get(root, key);
     if (!value)
         return 0;
-    if (!json_object_is_type(value, json_type_string)) {
-        int code = error_set(error, MEMORIES_INVALID, "expected a string, found %s", json_object_to_json_string(value));
-        fail_at(config, value, key, error);
-        return code;
-    }
+    if (!json_object_is_type(value, json_type_string))
+        return fail_type(config, value, key, "a string", error);
     int failed = set(config, json_object_get_string(value), error);
     if (failed)
-        fail_at(config, value, key, error);
+        add_place(config, value, key, error);
     return failed;
 }
 
 static int take_config(memories_config *config, json_object *root, memories_error **error)
 {
     json_object *value = json_get(root, "config");
-    if (value && !json_object_is_type(value, json_type_object)) {
-        error_set(error, MEMORIES_INVALID, "expected a mapping, found %s", json_object_to_json_string(value));
-        fail_at(config, value, "config", error);
-        return MEMORIES_INVALID;
-    }
+    if (value && !json_object_is_type(value, json_type_object))
+        return fail_type(config, value, "config", "a mapping", error);
     config->config = value ? json_ref(value) : json_object_new_object();
     return config->config ? 0 : error_no_memory(error);
 }
@@ -332,17 +340,26 @@ static int set_path(memories_config *config, const char *path_text, const char *
     return failed;
 }
 
-int memories_config_set(memories_config *config, const char *assignment, memories_error **error)
+static int set_assignment(memories_config *config, const char *assignment, memories_error **error)
 {
     const char *equals = strchr(assignment, '=');
     if (!equals)
         return fail_path(assignment, error);
     AUTO_FREE char *path = strndup(assignment, (size_t)(equals - assignment));
-    if (!path)
-        return error_no_memory(error);
-    int failed = set_path(config, path, equals + 1, error);
-    if (failed)
-        error_where(error, "%s", assignment);
+    return path ? set_path(config, path, equals + 1, error) : error_no_memory(error);
+}
+
+int memories_config_set(memories_config *config, const char *assignment, memories_error **error)
+{
+    AUTO_ERROR memories_error *problem = NULL;
+    int failed = set_assignment(config, assignment, &problem);
+    if (!failed)
+        return 0;
+    /* A place in the value ("the value:1:3") would be one in no file. */
+    error_set(error, failed, "%s", memories_error_message(problem));
+    error_where(error, "%s", assignment);
+    if (memories_error_hint(problem))
+        error_hint(error, "%s", memories_error_hint(problem));
     return failed;
 }
 

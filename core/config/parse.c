@@ -79,24 +79,54 @@ static bool tab_indents(const struct reader *reader, size_t line)
     return at < end && *at == '\t';
 }
 
+/* What libyaml's words mean for a person, as far as they need saying. */
+static const char *advise_syntax(const char *problem)
+{
+    static const struct {
+        const char *problem, *hint;
+    } hints[] = {
+        { "mapping values are not allowed in this context", "text with a colon and a space in it needs quotes" },
+        { "could not find expected ':'", "a mapping has \"key: value\" on each line" },
+        { "did not find expected key", "all keys of a mapping begin in the same column" },
+        { "found character that cannot start any token", "text that begins with @, ` or % needs quotes" },
+        { "did not find expected alphabetic or numeric character", "text that begins with * or & needs quotes" },
+        { "found unexpected end of stream", "a quotation mark is not closed" },
+        { "found unknown escape character", "text in single quotes has no escapes" },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(hints); i++)
+        if (!strcmp(problem, hints[i].problem))
+            return hints[i].hint;
+    return NULL;
+}
+
+static int fail_bytes(struct reader *reader)
+{
+    bool is_control = !strcmp(reader->yaml.problem, "control characters are not allowed");
+    return fail(reader, mark_of_byte(reader, reader->yaml.problem_offset), "%s",
+                is_control ? "a control character stands here" : "this is not UTF-8 text");
+}
+
 static int fail_syntax(struct reader *reader)
 {
     const yaml_parser_t *yaml = &reader->yaml;
     if (yaml->error == YAML_MEMORY_ERROR)
         return error_no_memory(reader->error);
     if (yaml->error == YAML_READER_ERROR)
-        return fail(reader, mark_of_byte(reader, yaml->problem_offset), "%s",
-                    yaml->problem_value == -1 || yaml->problem_value > 0x7F ? "this is not UTF-8 text"
-                                                                           : "a control character stands here");
+        return fail_bytes(reader);
     if (yaml->error == YAML_SCANNER_ERROR && tab_indents(reader, yaml->problem_mark.line)) {
         fail(reader, yaml->problem_mark, "a tab indents this line");
         error_hint(reader->error, "YAML is indented with spaces");
         return MEMORIES_INVALID;
     }
-    if (!yaml->context)
-        return fail(reader, yaml->problem_mark, "%s", yaml->problem);
-    return fail(reader, yaml->problem_mark, "%s (%s that began on line %zu)", yaml->problem, yaml->context,
-                yaml->context_mark.line + 1);
+    if (yaml->context && yaml->context_mark.line != yaml->problem_mark.line)
+        fail(reader, yaml->problem_mark, "%s (%s that began on line %zu)", yaml->problem, yaml->context,
+             yaml->context_mark.line + 1);
+    else
+        fail(reader, yaml->problem_mark, "%s", yaml->problem);
+    const char *hint = advise_syntax(yaml->problem);
+    if (hint)
+        error_hint(reader->error, "%s", hint);
+    return MEMORIES_INVALID;
 }
 
 static int next_event(struct reader *reader, yaml_event_t *event)
@@ -228,9 +258,13 @@ static int read_plain(struct reader *reader, const yaml_event_t *event, const ch
 
 static int check_tag(struct reader *reader, const yaml_event_t *event, const yaml_char_t *tag)
 {
+    static const char standard[] = "tag:yaml.org,2002:"; /* what !! stands for */
+    const char *name = (const char *)tag;
     if (!tag)
         return 0;
-    fail(reader, event->start_mark, "tags (%s) have no meaning in a configuration", (const char *)tag);
+    bool is_standard = !strncmp(name, standard, strlen(standard));
+    fail(reader, event->start_mark, "tags (%s%s) have no meaning in a configuration", is_standard ? "!!" : "",
+         is_standard ? name + strlen(standard) : name);
     error_hint(reader->error, "leave the tag out; put text that looks like a number into quotes");
     return MEMORIES_INVALID;
 }

@@ -11,6 +11,11 @@ tests_unit_test_plugin_common_SOURCES = tests/unit/test_plugin_common.c
 tests_unit_test_plugin_common_CFLAGS = $(unit_cflags)
 tests_unit_test_plugin_common_LDADD = plugins/common/libcommon.la $(fake_host_libs)
 
+check_PROGRAMS += tests/unit/test_config_parse
+tests_unit_test_config_parse_SOURCES = tests/unit/test_config_parse.c tests/unit/cases.h
+tests_unit_test_config_parse_CFLAGS = $(unit_cflags)
+tests_unit_test_config_parse_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_schema
 tests_unit_test_schema_SOURCES = tests/unit/test_schema.c tests/unit/cases.h
 tests_unit_test_schema_CFLAGS = $(unit_cflags)
@@ -24,4 +29,4 @@ tests_unit_test_topology_plan_LDADD = $(fake_host_libs) $(unit_libs)
 EXTRA_DIST += tests/golden
 
 endif
-EXTRA_DIST += tests/data/schema-messages.yaml
+EXTRA_DIST += tests/data/parse.yaml tests/data/schema-messages.yaml
