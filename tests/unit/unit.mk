@@ -27,6 +27,20 @@ tests_unit_test_topology_plan_SOURCES = tests/unit/test_topology_plan.c tests/un
 tests_unit_test_topology_plan_CFLAGS = $(unit_cflags)
 tests_unit_test_topology_plan_LDADD = $(fake_host_libs) $(unit_libs)
 EXTRA_DIST += tests/golden
+check_PROGRAMS += tests/unit/test_bootstrap
+tests_unit_test_bootstrap_SOURCES = tests/unit/test_bootstrap.c
+tests_unit_test_bootstrap_CFLAGS = $(unit_cflags)
+tests_unit_test_bootstrap_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_pki
+tests_unit_test_pki_SOURCES = tests/unit/test_pki.c
+tests_unit_test_pki_CFLAGS = $(unit_cflags)
+tests_unit_test_pki_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_http
+tests_unit_test_http_SOURCES = tests/unit/test_http.c tests/unit/http_server.c tests/unit/http_server.h
+tests_unit_test_http_CFLAGS = $(unit_cflags) $(OPENSSL_CFLAGS)
+tests_unit_test_http_LDADD = $(unit_libs) -lssl
 
 endif
 EXTRA_DIST += tests/data/parse.yaml tests/data/schema-messages.yaml
