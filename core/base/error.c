@@ -156,6 +156,24 @@ memories_error *error_from_detail(const struct memories_error_detail *detail)
     return error;
 }
 
+memories_error *error_copy(const memories_error *error)
+{
+    if (error == &out_of_memory)
+        return &out_of_memory;
+    memories_error *copy = error_new(error->code);
+    if (copy == &out_of_memory)
+        return copy;
+    copy->http_status = error->http_status;
+    copy->retry_after_ms = error->retry_after_ms;
+    copy->message = copy_or_null(error->message);
+    copy->where = copy_or_null(error->where);
+    copy->cause = copy_or_null(error->cause);
+    copy->request_id = copy_or_null(error->request_id);
+    copy->hint = copy_or_null(error->hint);
+    copy->deployment_id = copy_or_null(error->deployment_id);
+    return copy;
+}
+
 void memories_error_free(memories_error *error)
 {
     while (error && error != &out_of_memory) {

@@ -44,6 +44,9 @@ void error_chain(memories_error **error, memories_error *more);
 /* Moves `from` into *error when that is wanted and empty, frees it otherwise; returns the code. */
 int error_move(memories_error **error, memories_error *from);
 
+/* A new error like `error`, without those chained behind it. */
+memories_error *error_copy(const memories_error *error);
+
 /* To and from what crosses the plugin ABI. */
 memories_error *error_from_detail(const struct memories_error_detail *detail);
 json_object *error_to_json(const memories_error *error);

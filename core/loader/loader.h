@@ -8,6 +8,7 @@
 #define CORE_LOADER_LOADER_H
 
 #include <json-c/json.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 #include <memories/memories.h>
@@ -43,7 +44,7 @@ struct plugin {
         struct memories_topology_ops topology;
     } ops;
     json_object *description; /* describe()'s answer, checked; filled at load */
-    struct plugin_lock *lock; /* held round every call when serialised */
+    pthread_mutex_t *lock;    /* held round every call; NULL when the plugin is concurrent */
 };
 
 /* Finds NAME of a kind along `search_path` (colon-separated; NULL: MEMORIES_PLUGIN_PATH unless the process is set-id,

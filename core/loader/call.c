@@ -1,0 +1,289 @@
+/* call.c - runs slots of plugins, and judges what they return */
+#include "core/loader/call.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/json.h"
+#include "core/base/text.h"
+#include "core/loader/call_object.h"
+#include "core/loader/name.h"
+
+/* One call of a slot as data: what invoke() needs, and all that a decorator or another process would need. */
+struct invocation {
+    enum { INIT, DESCRIBE, DOCUMENT, INSTANCE_DOCUMENT, OPEN, CLOSE, BATCH } shape;
+    const char *slot_name;
+    union {
+        int32_t (*init)(const struct memories_host *host, struct memories_call *call);
+        int32_t (*describe)(struct memories_call *call);
+        document_slot *document;
+        instance_document_slot *instance_document;
+        int32_t (*open)(struct memories_call *call, const char *request, void **instance);
+        void (*close)(void *instance);
+        batch_slot *batch;
+    } slot;
+    void *instance;
+    void **opened;
+    const char *request;
+    const struct memories_operation *const *operations;
+    size_t count;
+};
+
+/* The only place where the core enters a plugin after its query function. */
+static int32_t invoke(const struct invocation *invocation, struct memories_call *call)
+{
+    switch (invocation->shape) {
+    case INIT:
+        return invocation->slot.init(call_host(), call);
+    case DESCRIBE:
+        return invocation->slot.describe(call);
+    case DOCUMENT:
+        return invocation->slot.document(call, invocation->request);
+    case INSTANCE_DOCUMENT:
+        return invocation->slot.instance_document(invocation->instance, call, invocation->request);
+    case OPEN:
+        return invocation->slot.open(call, invocation->request, invocation->opened);
+    case CLOSE:
+        invocation->slot.close(invocation->instance);
+        return 0;
+    case BATCH:
+        return invocation->slot.batch(invocation->instance, call, invocation->operations, invocation->count);
+    }
+    return MEMORIES_INTERNAL;
+}
+
+static int32_t invoke_locked(const struct invocation *invocation, struct memories_call *call)
+{
+    pthread_mutex_t *lock = call->plugin->lock;
+    if (lock)
+        pthread_mutex_lock(lock);
+    int32_t code = invoke(invocation, call);
+    if (lock)
+        pthread_mutex_unlock(lock);
+    return code;
+}
+
+static memories_error *defect_error(const struct memories_call *call, const char *format, va_list arguments)
+{
+    memories_error *error = NULL;
+    struct text rule = TEXT_INIT;
+    text_vprintf(&rule, format, arguments);
+    AUTO_FREE char *text = text_take(&rule);
+    error_set(&error, MEMORIES_INTERNAL, "the plugin %s %s is defective: slot %s %s", plugin_kind_name(call->plugin->kind),
+              call->plugin->name, call->slot, text ? text : "broke a rule");
+    error_where(&error, "%s", call->plugin->path ? call->plugin->path : call->plugin->name);
+    error_hint(&error, "report this to the plugin's author%s%s; the configuration is not at fault",
+               call->plugin->homepage ? ": " : "", call->plugin->homepage ? call->plugin->homepage : "");
+    return error;
+}
+
+memories_error *call_defect_error(const struct memories_call *call, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    memories_error *error = defect_error(call, format, arguments);
+    va_end(arguments);
+    return error;
+}
+
+void call_defect(struct memories_call *call, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    memories_error *error = defect_error(call, format, arguments);
+    va_end(arguments);
+    pthread_mutex_lock(&call->lock);
+    error_move(&call->defect, error);
+    pthread_mutex_unlock(&call->lock);
+}
+
+static int cancelled(const struct memories_call *call)
+{
+    return call->environment->cancel && atomic_load(call->environment->cancel);
+}
+
+/* Holds the slot's return code against what it told the host. */
+static void check_code(struct memories_call *call, int32_t code)
+{
+    if (code > 0)
+        call_defect(call, "returned %d, expected 0 or a negative code", code);
+    else if (code < MEMORIES_INTERNAL)
+        call_defect(call, "returned %d, which is no code of memories/plugin.h", code);
+    else if (!code && call->failure)
+        call_defect(call, "returned 0 after it reported a failure: %s", memories_error_message(call->failure));
+    else if (code && !call->failure && code != MEMORIES_NO_MEMORY && !(code == MEMORIES_CANCELLED && cancelled(call)))
+        call_defect(call, "returned %d (%s) and didn't report why", code, memories_code_name(code));
+}
+
+/* The call's end: 0, or its error moved to *error. */
+static int verdict(struct memories_call *call, int32_t code, memories_error **error)
+{
+    check_code(call, code);
+    if (call->defect)
+        return error_move(error, STEAL(call->defect));
+    if (call->failure)
+        return error_move(error, STEAL(call->failure));
+    if (code == MEMORIES_NO_MEMORY)
+        return error_no_memory(error);
+    if (code)
+        error_set(error, code, "%s of %s %s was stopped on request", call->slot, plugin_kind_name(call->plugin->kind),
+                  call->plugin->name);
+    return code;
+}
+
+static const struct call_environment no_environment;
+
+/* Runs one slot from begin to end. *result and answers may be NULL. */
+static int run(const struct plugin *plugin, const struct call_environment *environment,
+               const struct invocation *invocation, struct operation_answer *answers, json_object **result,
+               memories_error **error)
+{
+    struct memories_call call = { .plugin = plugin,
+                                  .environment = environment ? environment : &no_environment,
+                                  .slot = invocation->slot_name,
+                                  .operations = invocation->operations,
+                                  .answers = answers,
+                                  .count = invocation->count };
+    int failed = call_object_init(&call, error);
+    if (failed)
+        return failed;
+    int32_t code = invoke_locked(invocation, &call);
+    failed = verdict(&call, code, error);
+    if (!failed && result)
+        *result = STEAL(call.result);
+    call_object_clear(&call);
+    return failed;
+}
+
+static int missing_slot(const struct plugin *plugin, const char *slot_name, memories_error **error)
+{
+    return error_set(error, MEMORIES_UNSUPPORTED, "%s %s can't do this: it has no slot %s", plugin_kind_name(plugin->kind),
+                     plugin->name, slot_name);
+}
+
+static int run_with_request(const struct plugin *plugin, const struct call_environment *environment,
+                            struct invocation *invocation, json_object *request, json_object **result,
+                            memories_error **error)
+{
+    AUTO_FREE char *text = json_text(request);
+    if (!text)
+        return error_no_memory(error);
+    invocation->request = text;
+    return run(plugin, environment, invocation, NULL, result, error);
+}
+
+int call_document(const struct plugin *plugin, const struct call_environment *environment, const char *slot_name,
+                  document_slot *slot, json_object *request, json_object **result, memories_error **error)
+{
+    if (!slot)
+        return missing_slot(plugin, slot_name, error);
+    struct invocation invocation = { .shape = DOCUMENT, .slot_name = slot_name, .slot.document = slot };
+    return run_with_request(plugin, environment, &invocation, request, result, error);
+}
+
+int call_instance_document(const struct plugin *plugin, const struct call_environment *environment,
+                           const char *slot_name, instance_document_slot *slot, void *instance, json_object *request,
+                           json_object **result, memories_error **error)
+{
+    if (!slot)
+        return missing_slot(plugin, slot_name, error);
+    struct invocation invocation = {
+        .shape = INSTANCE_DOCUMENT, .slot_name = slot_name, .slot.instance_document = slot, .instance = instance
+    };
+    return run_with_request(plugin, environment, &invocation, request, result, error);
+}
+
+int call_open(const struct plugin *plugin, const struct call_environment *environment, json_object *request,
+              void **instance, memories_error **error)
+{
+    struct invocation invocation = {
+        .shape = OPEN, .slot_name = "open", .slot.open = plugin->ops.provider.open, .opened = instance
+    };
+    *instance = NULL;
+    return run_with_request(plugin, environment, &invocation, request, NULL, error);
+}
+
+void call_close(const struct plugin *plugin, void *instance)
+{
+    struct invocation invocation = {
+        .shape = CLOSE, .slot_name = "close", .slot.close = plugin->ops.provider.close, .instance = instance
+    };
+    run(plugin, NULL, &invocation, NULL, NULL, NULL);
+}
+
+int call_init(const struct plugin *plugin, memories_error **error)
+{
+    struct invocation invocation = { .shape = INIT, .slot_name = "init" };
+    invocation.slot.init =
+        plugin->kind == MEMORIES_PLUGIN_PROVIDER ? plugin->ops.provider.init : plugin->ops.topology.init;
+    return invocation.slot.init ? run(plugin, NULL, &invocation, NULL, NULL, error) : 0;
+}
+
+int call_describe(const struct plugin *plugin, json_object **description, memories_error **error)
+{
+    struct invocation invocation = { .shape = DESCRIBE, .slot_name = "describe" };
+    invocation.slot.describe =
+        plugin->kind == MEMORIES_PLUGIN_PROVIDER ? plugin->ops.provider.describe : plugin->ops.topology.describe;
+    return run(plugin, NULL, &invocation, NULL, description, error);
+}
+
+void operation_answer_clear(struct operation_answer *answer)
+{
+    json_object_put(answer->outputs);
+    memories_error_free(answer->error);
+    *answer = (struct operation_answer){ 0 };
+}
+
+/* Operations left without an answer get the reason: the batch's own failure, or that the plugin forgot them. Returns how
+ * many there were. */
+static size_t answer_the_rest(const struct plugin *plugin, const struct invocation *invocation,
+                            struct operation_answer *answers, const memories_error *failure)
+{
+    const struct memories_call call = { .plugin = plugin, .slot = invocation->slot_name };
+    size_t forgotten = 0;
+    for (size_t i = 0; i < invocation->count; i++) {
+        if (answers[i].answered)
+            continue;
+        forgotten++;
+        answers[i].answered = true;
+        answers[i].error = failure ? error_copy(failure)
+                                   : call_defect_error(&call, "gave no answer for operation %zu (%s)", i,
+                                                       invocation->operations[i]->key);
+    }
+    return forgotten;
+}
+
+/* A slot that failed after it had answered for everything: the answers count, but the failure must not be lost. */
+static void log_failure(const struct plugin *plugin, const struct call_environment *environment,
+                        const memories_error *failure)
+{
+    if (!environment || !environment->on_log)
+        return;
+    AUTO_FREE char *text = memories_error_text(failure);
+    if (text)
+        environment->on_log(plugin->name, MEMORIES_LOG_ERROR, text, environment->user_data);
+}
+
+int call_batch(const struct plugin *plugin, const struct call_environment *environment, const char *slot_name,
+               batch_slot *slot, void *instance, const struct memories_operation *const *operations, size_t count,
+               struct operation_answer *answers, memories_error **error)
+{
+    if (!slot)
+        return missing_slot(plugin, slot_name, error);
+    memset(answers, 0, count * sizeof *answers);
+    if (!count)
+        return 0;
+    struct invocation invocation = { .shape = BATCH,
+                                     .slot_name = slot_name,
+                                     .slot.batch = slot,
+                                     .instance = instance,
+                                     .operations = operations,
+                                     .count = count };
+    AUTO_ERROR memories_error *failure = NULL;
+    run(plugin, environment, &invocation, answers, NULL, &failure);
+    if (!answer_the_rest(plugin, &invocation, answers, failure) && failure)
+        log_failure(plugin, environment, failure);
+    return 0;
+}
