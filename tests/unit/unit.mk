@@ -42,5 +42,10 @@ tests_unit_test_http_SOURCES = tests/unit/test_http.c tests/unit/http_server.c t
 tests_unit_test_http_CFLAGS = $(unit_cflags) $(OPENSSL_CFLAGS)
 tests_unit_test_http_LDADD = $(unit_libs) -lssl
 
+check_PROGRAMS += tests/unit/test_memories_server
+tests_unit_test_memories_server_SOURCES = tests/unit/test_memories_server.c
+tests_unit_test_memories_server_CFLAGS = $(unit_cflags)
+tests_unit_test_memories_server_LDADD = $(CHECK_LIBS)
+
 endif
 EXTRA_DIST += tests/data/parse.yaml tests/data/schema-messages.yaml
