@@ -24,43 +24,6 @@ struct findings {
     unsigned count;
 };
 
-/* ---- Lines ------------------------------------------------------------------------------------------------------- */
-
-/* The value that one step of a path (".key", "[3]", "[\"odd key\"]") leads to; moves *at behind the step. */
-static json_object *follow(json_object *value, const char **at)
-{
-    char key[256];
-    size_t skip = **at == '.' ? 1 : 2, length;
-    if (**at == '[' && (*at)[1] != '"') {
-        size_t index = strtoul(*at + 1, NULL, 10);
-        *at += strcspn(*at, "]") + 1;
-        return index < json_count(value) ? json_object_array_get_idx(value, index) : NULL;
-    }
-    length = skip == 1 ? strcspn(*at + 1, ".[") : strcspn(*at + 2, "\"");
-    if (length >= sizeof key)
-        return NULL;
-    memcpy(key, *at + skip, length);
-    key[length] = '\0';
-    *at += skip == 1 ? length + 1 : length + 4;
-    return json_get(value, key);
-}
-
-/* Null and numbers with a fraction know no line: that of the mapping or list round them has to do. */
-static unsigned line_of_path(json_object *root, const char *path)
-{
-    unsigned line = config_line(root);
-    json_object *value = root;
-    const char *at = path + strcspn(path, ".[");
-    while (*at) {
-        value = follow(value, &at);
-        if (!value)
-            return line;
-        if (!json_object_is_type(value, json_type_double))
-            line = config_line(value);
-    }
-    return line;
-}
-
 /* ---- Findings ---------------------------------------------------------------------------------------------------- */
 
 /* `hint` may be NULL. */
@@ -69,14 +32,11 @@ static void add_finding(struct findings *findings, const char *path, const char 
     memories_error *error = NULL;
     if (findings->count++ >= FINDINGS_MAX)
         return;
-    unsigned line = findings->config->file ? line_of_path(findings->config->config, path) : 0;
     error_set(&error, MEMORIES_INVALID, "%s", message);
-    if (line)
-        error_where(&error, "%s:%u: %s", findings->config->file, line, path);
-    else
-        error_where(&error, "%s", path);
+    error_where(&error, "%s", path);
     if (hint)
         error_hint(&error, "%s", hint);
+    config_locate(findings->config, error);
     error_chain(&findings->first, error);
 }
 

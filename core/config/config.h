@@ -38,6 +38,10 @@ json_object *config_schema_combine(json_object *topology_description, json_objec
 json_object *config_schema_file(const char *topology, const char *provider, json_object *config_schema,
                                 memories_error **error);
 
+/* locate.c: puts the line before each place that is a path: "config.network.cidr" becomes "file.yaml:12:
+ * config.network.cidr". A path whose line is unknown stays as it is. */
+void config_locate(const memories_config *config, memories_error *error);
+
 /* check.c: everything wrong with the tree, chained in *error; 0 when nothing is. */
 int config_check(const memories_config *config, json_object *config_schema, memories_error **error);
 

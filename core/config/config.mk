@@ -4,6 +4,7 @@ core_sources += \
 	core/config/combine.c \
 	core/config/config.c core/config/config.h \
 	core/config/format.c core/config/format.h \
+	core/config/locate.c \
 	core/config/parse.c \
 	core/config/schema.h core/config/schema_node.h \
 	core/config/schema_check.c core/config/schema_compile.c \

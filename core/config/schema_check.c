@@ -24,8 +24,15 @@
  * otherwise never end. */
 #define STEPS_MAX 10000000u
 
+/* What the author says about a value. Where one schema refers to another, the first has the word. */
+struct words {
+    const char *title, *description;
+    json_object *examples;
+};
+
 struct checker {
     struct text path;
+    struct words words; /* of the schemas in whose place the present one stands */
     struct problem_list *problems; /* NULL: only whether the value fits is asked */
     bool fits;                     /* false once a problem was found, while problems is NULL */
     unsigned steps;
@@ -100,20 +107,45 @@ static void report_expected(struct checker *checker, json_object *value, struct 
     report_expected_at(checker, path, value, expected, of_choice, hint);
 }
 
-/* What the schema's author says about the value. */
-static char *hint_of(const struct node *node)
+static struct words add_words(struct words words, const struct node *node)
 {
-    json_object *example = json_count(node->examples) ? json_object_array_get_idx(node->examples, 0) : NULL;
+    return (struct words){
+        .title = words.title ? words.title : node->title,
+        .description = words.description ? words.description : node->description,
+        .examples = words.examples ? words.examples : node->examples,
+    };
+}
+
+static void describe_example(struct text *out, json_object *example)
+{
+    if (json_object_is_type(example, json_type_array) || json_object_is_type(example, json_type_object))
+        text_append(out, json_object_to_json_string_ext(example, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    else
+        describe_value(out, example);
+}
+
+/* NULL when the author says nothing. */
+static char *author_hint(const struct words *words)
+{
     struct text hint = TEXT_INIT;
-    if (!node->description && !example)
+    if (!words->description && !json_count(words->examples))
         return NULL;
-    if (node->description)
-        text_append(&hint, node->description);
-    if (example) {
-        text_append(&hint, node->description ? "; for example " : "for example ");
-        describe_value(&hint, example);
+    if (words->description)
+        text_append(&hint, words->description);
+    if (json_count(words->examples)) {
+        text_append(&hint, words->description ? "; for example " : "for example ");
+        describe_example(&hint, json_object_array_get_idx(words->examples, 0));
     }
     return text_take(&hint);
+}
+
+/* Of a schema that is not the present one. */
+static char *hint_of(const struct node *node)
+{
+    struct words words = { 0 };
+    for (; node; node = node->reference)
+        words = add_words(words, node);
+    return author_hint(&words);
 }
 
 static size_t enter_key(struct checker *checker, const char *key)
@@ -215,7 +247,8 @@ static bool check_type(struct checker *checker, const struct node *node, json_ob
     if (wants_message(checker)) {
         struct text expected = TEXT_INIT;
         describe_types(&expected, node->types);
-        report_expected(checker, value, &expected, false, advise_type(node->types, value));
+        char *hint = advise_type(node->types, value);
+        report_expected(checker, value, &expected, false, hint ? hint : author_hint(&checker->words));
     }
     return false;
 }
@@ -281,8 +314,7 @@ static bool is_multiple(json_object *value, json_object *of)
     return isfinite(quotient) && fabs(quotient - rint(quotient)) <= 1e-12 * fmax(1, fabs(quotient));
 }
 
-static void report_bound(struct checker *checker, const struct node *node, json_object *value, const char *relation,
-                         json_object *bound)
+static void report_bound(struct checker *checker, json_object *value, const char *relation, json_object *bound)
 {
     struct text message = TEXT_INIT;
     if (!wants_message(checker))
@@ -291,21 +323,21 @@ static void report_bound(struct checker *checker, const struct node *node, json_
     describe_value(&message, bound);
     text_append(&message, ", found ");
     describe_value(&message, value);
-    add_problem(checker, value, &message, hint_of(node));
+    add_problem(checker, value, &message, author_hint(&checker->words));
 }
 
 static void check_number(struct checker *checker, const struct node *node, json_object *value)
 {
     if (node->minimum && compare_numbers(value, node->minimum) < 0)
-        report_bound(checker, node, value, "at least", node->minimum);
+        report_bound(checker, value, "at least", node->minimum);
     if (node->maximum && compare_numbers(value, node->maximum) > 0)
-        report_bound(checker, node, value, "at most", node->maximum);
+        report_bound(checker, value, "at most", node->maximum);
     if (node->above && compare_numbers(value, node->above) <= 0)
-        report_bound(checker, node, value, "greater than", node->above);
+        report_bound(checker, value, "greater than", node->above);
     if (node->below && compare_numbers(value, node->below) >= 0)
-        report_bound(checker, node, value, "less than", node->below);
+        report_bound(checker, value, "less than", node->below);
     if (node->multiple_of && !is_multiple(value, node->multiple_of))
-        report_bound(checker, node, value, "a multiple of", node->multiple_of);
+        report_bound(checker, value, "a multiple of", node->multiple_of);
 }
 
 /* ---- Strings ----------------------------------------------------------------------------------------------------- */
@@ -338,10 +370,11 @@ static void check_pattern(struct checker *checker, const struct node *node, json
 {
     if (!node->has_pattern || regexec(&node->pattern, text, 0, NULL, 0) == 0 || !wants_message(checker))
         return;
-    AUTO_FREE char *what = node->title ? text_format("can't be the %s", node->title)
-                                       : text_format("does not match %s", node->pattern_text);
-    char *hint = hint_of(node);
-    if (!hint && node->title)
+    const char *title = checker->words.title;
+    AUTO_FREE char *what = title ? text_format("can't be the %s", title)
+                                 : text_format("does not match %s", node->pattern_text);
+    char *hint = author_hint(&checker->words);
+    if (!hint && title)
         hint = text_format("it must match %s", node->pattern_text);
     report_value(checker, value, what ? what : "", hint);
 }
@@ -503,6 +536,8 @@ static void check_member(struct checker *checker, const struct node *node, json_
                          json_object *value)
 {
     size_t length = enter_key(checker, key);
+    struct words words = checker->words;
+    checker->words = (struct words){ 0 };
     if (!check_described(checker, node, key, value) && node->unevaluated &&
         !evaluates_below(checker, node, object, key))
         check_other(checker, node, node->unevaluated, key, value);
@@ -511,6 +546,7 @@ static void check_member(struct checker *checker, const struct node *node, json_
         if (name)
             check(checker, node->names, name);
     }
+    checker->words = words;
     leave(checker, length);
 }
 
@@ -658,14 +694,17 @@ static void check_contains(struct checker *checker, const struct node *node, jso
 
 static void check_items(struct checker *checker, const struct node *node, json_object *array)
 {
+    struct words words = checker->words;
+    checker->words = (struct words){ 0 };
     for (size_t i = 0; i < json_object_array_length(array) && !finished(checker); i++) {
         const struct node *item = i < node->prefix.count ? node->prefix.items[i] : node->items;
         if (!item)
-            return;
+            break;
         size_t length = enter_item(checker, i);
         check(checker, item, json_object_array_get_idx(array, i));
         leave(checker, length);
     }
+    checker->words = words;
 }
 
 static void check_array(struct checker *checker, const struct node *node, json_object *array)
@@ -882,14 +921,8 @@ static void check_in_place(struct checker *checker, const struct node *node, jso
 /* ---- Entry ------------------------------------------------------------------------------------------------------- */
 
 /* A value of the wrong kind is told once: what else the schema says about it would only repeat that. */
-static void check(struct checker *checker, const struct node *node, json_object *value)
+static void check_rules(struct checker *checker, const struct node *node, json_object *value)
 {
-    if (finished(checker) || ++checker->steps >= STEPS_MAX)
-        return;
-    if (node->never) {
-        report(checker, value, "is not allowed here");
-        return;
-    }
     if (!check_type(checker, node, value) || (node->choices && !check_choices(checker, node, value)) ||
         (node->has_constant && !check_constant(checker, node, value)))
         return;
@@ -902,6 +935,20 @@ static void check(struct checker *checker, const struct node *node, json_object 
     else if (json_object_is_type(value, json_type_array))
         check_array(checker, node, value);
     check_in_place(checker, node, value);
+}
+
+static void check(struct checker *checker, const struct node *node, json_object *value)
+{
+    if (finished(checker) || ++checker->steps >= STEPS_MAX)
+        return;
+    if (node->never) {
+        report(checker, value, "is not allowed here");
+        return;
+    }
+    struct words words = checker->words;
+    checker->words = add_words(words, node);
+    check_rules(checker, node, value);
+    checker->words = words;
 }
 
 unsigned schema_check(const struct schema *schema, json_object *value, const char *root, schema_problem_fn *on_problem,

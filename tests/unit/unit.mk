@@ -47,5 +47,11 @@ tests_unit_test_memories_server_SOURCES = tests/unit/test_memories_server.c
 tests_unit_test_memories_server_CFLAGS = $(unit_cflags)
 tests_unit_test_memories_server_LDADD = $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/test_config_check
+tests_unit_test_config_check_SOURCES = tests/unit/test_config_check.c tests/unit/cases.h \
+	tests/unit/topology.c tests/unit/topology.h
+tests_unit_test_config_check_CFLAGS = $(unit_cflags)
+tests_unit_test_config_check_LDADD = $(fake_host_libs) $(unit_libs)
+
 endif
-EXTRA_DIST += tests/data/parse.yaml tests/data/schema-messages.yaml
+EXTRA_DIST += tests/data/bad-configs.yaml tests/data/parse.yaml tests/data/schema-messages.yaml
