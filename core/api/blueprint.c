@@ -87,8 +87,10 @@ int blueprint_plan(const struct plugin *topology, const struct plugin *provider,
         json_set(request, "config", config->config ? json_ref(config->config) : json_object_new_object()))
         return error_no_memory(error);
     failed = call_document(topology, environment, "plan", topology->ops.topology.plan, request, &blueprint->spec, error);
-    if (failed)
+    if (failed) {
+        config_locate(config, error ? *error : NULL);
         return failed;
+    }
     failed = check_document(schema_spec, blueprint->spec, topology, "spec", error);
     if (failed)
         return failed;
