@@ -16,6 +16,11 @@ tests_unit_test_config_parse_SOURCES = tests/unit/test_config_parse.c tests/unit
 tests_unit_test_config_parse_CFLAGS = $(unit_cflags)
 tests_unit_test_config_parse_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_provider_fake
+tests_unit_test_provider_fake_SOURCES = tests/unit/test_provider_fake.c
+tests_unit_test_provider_fake_CFLAGS = $(unit_cflags)
+tests_unit_test_provider_fake_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_schema
 tests_unit_test_schema_SOURCES = tests/unit/test_schema.c tests/unit/cases.h
 tests_unit_test_schema_CFLAGS = $(unit_cflags)
