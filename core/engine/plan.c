@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/engine/reference.h"
 
 const char *operation_name(enum operation_kind kind)
 {
@@ -36,43 +37,19 @@ static json_object *index_by_key(json_object *resources, memories_error **error)
     return STEAL(index);
 }
 
-/* [key, name] of {"$output": [key, name]}, or NULL. */
-static json_object *as_reference(json_object *value)
+static int each_string(json_object *array, reference_fn *found, void *user_data)
 {
-    json_object *reference = json_get_array(value, "$output");
-    return json_count(reference) == 2 && json_object_object_length(value) == 1 ? reference : NULL;
-}
-
-typedef int reference_fn(const char *key, void *user_data);
-
-/* Calls `found` with the key of each reference inside `value`. */
-static int each_reference(json_object *value, reference_fn *found, void *user_data)
-{
-    json_object *reference = as_reference(value);
     int failed = 0;
-    if (reference)
-        return found(json_object_get_string(json_object_array_get_idx(reference, 0)), user_data);
-    if (json_object_is_type(value, json_type_object)) {
-        json_object_object_foreach(value, name, inner) {
-            (void)name;
-            if (!failed)
-                failed = each_reference(inner, found, user_data);
-        }
-    } else if (json_object_is_type(value, json_type_array)) {
-        for (size_t i = 0; !failed && i < json_object_array_length(value); i++)
-            failed = each_reference(json_object_array_get_idx(value, i), found, user_data);
-    }
+    for (size_t i = 0; !failed && i < json_count(array); i++)
+        failed = found(json_object_get_string(json_object_array_get_idx(array, i)), user_data);
     return failed;
 }
 
 /* All dependencies of a resource, stated and by reference; a key may come more than once. */
 static int each_dependency(json_object *resource, reference_fn *found, void *user_data)
 {
-    json_object *stated = json_get_array(resource, "depends_on");
-    int failed = 0;
-    for (size_t i = 0; !failed && i < json_count(stated); i++)
-        failed = found(json_object_get_string(json_object_array_get_idx(stated, i)), user_data);
-    return failed ? failed : each_reference(json_get(resource, "inputs"), found, user_data);
+    int failed = each_string(json_get_array(resource, "depends_on"), found, user_data);
+    return failed ? failed : reference_each(json_get(resource, "inputs"), found, user_data);
 }
 
 struct graph_walk {
@@ -97,8 +74,8 @@ static int visit_resource(struct graph_walk *walk, size_t at, const char *key)
     walk->state[at] = 1;
     int failed = each_dependency(json_object_array_get_idx(walk->resources, at), visit, walk);
     walk->state[at] = 2;
-    if (!failed && !walk->path.failed)
-        walk->path.length = length;
+    if (!failed)
+        text_truncate(&walk->path, length);
     return failed;
 }
 
@@ -146,7 +123,9 @@ struct item {
     const char *key;
     json_object *wanted;
     json_object *recorded;
+    json_object *depends_on; /* keys, of the wanted one */
     enum fate fate;
+    bool repeats; /* to be created just as it was begun before: under the same token */
     const char *reason;
     size_t remove, create, update, power;
 };
@@ -171,6 +150,26 @@ static struct item *find_item(struct planner *planner, const char *key)
     return position ? &planner->items[json_object_get_int64(position)] : NULL;
 }
 
+static int add_once(const char *key, void *set)
+{
+    return json_set(set, key, NULL);
+}
+
+/* The keys of all that a resource depends on, stated and by reference, each once; belongs to the plan. */
+static json_object *dependency_keys(struct planner *planner, json_object *resource)
+{
+    AUTO_JSON json_object *set = json_object_new_object();
+    json_object *keys = json_object_new_array();
+    if (!set || json_add(planner->plan->kept, keys) || each_dependency(resource, add_once, set))
+        return NULL;
+    json_object_object_foreach(set, key, unused) {
+        (void)unused;
+        if (json_add_string(keys, key))
+            return NULL;
+    }
+    return keys;
+}
+
 static const char *keep_text(struct planner *planner, char *text)
 {
     if (!text || json_add_string(planner->plan->kept, text)) {
@@ -190,28 +189,28 @@ static bool is_in(json_object *array, const char *string)
     return false;
 }
 
-struct made_anew {
-    struct planner *planner;
-    bool found;
-};
-
-static int note_made_anew(const char *key, void *user_data)
+static bool is_made_anew(const struct item *item)
 {
-    struct made_anew *search = user_data;
-    struct item *item = find_item(search->planner, key);
-    if (item && (item->fate == FATE_CREATE || item->fate == FATE_REPLACE))
-        search->found = true;
-    return 0;
+    return item && (item->fate == FATE_CREATE || item->fate == FATE_REPLACE);
 }
 
-/* Dependencies are judged first (judge_with_dependencies), so that their fates are known here. */
-static bool input_changed(struct planner *planner, const struct item *item, const char *name, json_object *value)
+/* What is made anew has no outputs yet. Dependencies are judged first (judge_with_dependencies), so that their fates are
+ * known here. */
+static json_object *outputs_of(const char *key, void *user_data)
 {
-    struct made_anew search = { planner, false };
-    if (!json_equal(value, json_get(json_get_object(item->recorded, "inputs"), name)))
-        return true;
-    each_reference(value, note_made_anew, &search);
-    return search.found;
+    struct item *item = find_item(user_data, key);
+    return item && !is_made_anew(item) ? json_get_object(item->recorded, "outputs") : NULL;
+}
+
+/* The record holds what the provider was given. An output that isn't there yet counts as a change. */
+static bool input_changed(struct planner *planner, const struct item *item, const char *name)
+{
+    json_object *wanted = json_get(json_get_object(item->wanted, "inputs"), name);
+    json_object *recorded = json_get(json_get_object(item->recorded, "inputs"), name);
+    AUTO_JSON json_object *resolved = NULL;
+    if (json_equal(wanted, recorded))
+        return false;
+    return reference_resolve(wanted, outputs_of, planner, &resolved, NULL) || !json_equal(resolved, recorded);
 }
 
 static void note_change(struct planner *planner, struct item *item, const char *name)
@@ -230,7 +229,8 @@ static void compare_inputs(struct planner *planner, struct item *item)
     json_object *recorded = json_get_object(item->recorded, "inputs");
     if (wanted) {
         json_object_object_foreach(wanted, name, value) {
-            if (input_changed(planner, item, name, value))
+            (void)value;
+            if (input_changed(planner, item, name))
                 note_change(planner, item, name);
         }
     }
@@ -240,6 +240,11 @@ static void compare_inputs(struct planner *planner, struct item *item)
                 note_change(planner, item, name);
         }
     }
+}
+
+static bool same_type(const struct item *item)
+{
+    return !strcmp(json_get_string(item->wanted, "type"), json_get_string(item->recorded, "type"));
 }
 
 static void judge(struct planner *planner, struct item *item)
@@ -252,6 +257,8 @@ static void judge(struct planner *planner, struct item *item)
         item->fate = FATE_CREATE;
         item->reason = "is not there";
     } else if (!strcmp(state, "planned")) {
+        compare_inputs(planner, item);
+        item->repeats = item->fate == FATE_KEEP && same_type(item);
         item->fate = FATE_CREATE;
         item->reason = "was not finished";
     } else if (!strcmp(state, "lost")) {
@@ -260,7 +267,7 @@ static void judge(struct planner *planner, struct item *item)
     } else if (!strcmp(state, "broken")) {
         item->fate = FATE_REPLACE;
         item->reason = "is broken";
-    } else if (strcmp(json_get_string(item->wanted, "type"), json_get_string(item->recorded, "type")) != 0) {
+    } else if (!same_type(item)) {
         item->fate = FATE_REPLACE;
         item->reason = "type changed";
     } else {
@@ -285,8 +292,7 @@ static void judge_with_dependencies(struct judgement *judgement, size_t at)
         return;
     judgement->judged[at] = 1;
     struct item *item = &judgement->planner->items[at];
-    if (item->wanted)
-        each_dependency(item->wanted, judge_key, judgement);
+    each_string(item->depends_on, judge_key, judgement);
     judge(judgement->planner, item);
 }
 
@@ -305,33 +311,36 @@ static uint32_t next_generation(const struct planner *planner, const struct item
 {
     int64_t last = json_get_int(planner->request->generations, item->key, 0);
     int64_t recorded = json_get_int(item->recorded, "generation", 0);
-    /* Never finished and unchanged: the same token, so that what was made after all is found. */
-    if (item->fate == FATE_CREATE && item->recorded && !strcmp(json_get_string(item->recorded, "state"), "planned") &&
-        json_equal(json_get(item->recorded, "inputs"), json_get(item->wanted, "inputs")))
+    if (item->repeats)
         return (uint32_t)recorded;
     return (uint32_t)((last > recorded ? last : recorded) + 1);
 }
 
-static size_t add_operation(struct planner *planner, const struct item *item, enum operation_kind kind,
-                            const char *reason, uint32_t unit)
+static int add_operation(struct planner *planner, const struct item *item, enum operation_kind kind,
+                         const char *reason, uint32_t unit, size_t *position)
 {
     json_object *source = kind == OPERATION_DELETE ? item->recorded : item->wanted;
     bool writes = kind == OPERATION_CREATE || kind == OPERATION_UPDATE;
-    uint32_t generation = kind == OPERATION_CREATE ? next_generation(planner, item)
-                                                   : (uint32_t)json_get_int(item->recorded, "generation", 1);
-    planner->plan->operations[planner->plan->count] = (struct plan_operation){
+    bool new_life = kind == OPERATION_CREATE && !item->repeats;
+    struct plan_operation operation = {
         .kind = kind,
         .key = item->key,
         .type = json_get_string(source, "type"),
         .node = json_get_string(source, "node"),
         .reason = reason,
         .inputs = writes ? json_get(item->wanted, "inputs") : NULL,
-        .depends_on_keys = writes ? json_get(item->wanted, "depends_on") : NULL,
+        .depends_on_keys = writes ? item->depends_on : NULL,
         .outputs = kind == OPERATION_CREATE ? NULL : json_get(item->recorded, "outputs"),
-        .generation = generation,
+        .token = new_life ? NULL : json_get_string(item->recorded, "token"),
+        .generation = kind == OPERATION_CREATE ? next_generation(planner, item)
+                                               : (uint32_t)json_get_int(item->recorded, "generation", 1),
         .unit = unit,
     };
-    return planner->plan->count++;
+    if (!reason)
+        return error_no_memory(planner->error);
+    *position = planner->plan->count++;
+    planner->plan->operations[*position] = operation;
+    return 0;
 }
 
 /* A node that runs and will change takes its turn; one that does not run disturbs nobody. */
@@ -344,33 +353,34 @@ static uint32_t unit_of(struct planner *planner, const struct item *item)
     return ++planner->plan->unit_count;
 }
 
-static void add_power(struct planner *planner, struct item *item)
+static int add_power(struct planner *planner, struct item *item)
 {
     const char *state = json_get_string(item->recorded, "state");
     if (!state || !json_get_bool(type_of(planner, item->wanted), "power", false))
-        return;
+        return 0;
     if (planner->request->stopped && !strcmp(state, "ready"))
-        item->power = add_operation(planner, item, OPERATION_STOP, "is to be stopped", 0);
-    else if (!planner->request->stopped && !strcmp(state, "stopped"))
-        item->power = add_operation(planner, item, OPERATION_START, "is to run", 0);
+        return add_operation(planner, item, OPERATION_STOP, "is to be stopped", 0, &item->power);
+    if (!planner->request->stopped && !strcmp(state, "stopped"))
+        return add_operation(planner, item, OPERATION_START, "is to run", 0, &item->power);
+    return 0;
 }
 
-static void add_operations(struct planner *planner, struct item *item)
+static int add_operations(struct planner *planner, struct item *item)
 {
     item->remove = item->create = item->update = item->power = NO_OPERATION;
-    if (!item->wanted) {
-        item->remove = add_operation(planner, item, OPERATION_DELETE, "is not wanted any more", 0);
-        return;
-    }
+    if (!item->wanted)
+        return add_operation(planner, item, OPERATION_DELETE, "is not wanted any more", 0, &item->remove);
     uint32_t unit = item->fate == FATE_REPLACE || item->fate == FATE_UPDATE ? unit_of(planner, item) : 0;
+    int failed = 0;
     if (item->fate == FATE_REPLACE)
-        item->remove = add_operation(planner, item, OPERATION_DELETE, item->reason, unit);
-    if (item->fate == FATE_REPLACE || item->fate == FATE_CREATE)
-        item->create = add_operation(planner, item, OPERATION_CREATE, item->reason, unit);
+        failed = add_operation(planner, item, OPERATION_DELETE, item->reason, unit, &item->remove);
+    if (!failed && is_made_anew(item))
+        failed = add_operation(planner, item, OPERATION_CREATE, item->reason, unit, &item->create);
     if (item->fate == FATE_UPDATE)
-        item->update = add_operation(planner, item, OPERATION_UPDATE, item->reason, unit);
-    if (item->fate == FATE_UPDATE || item->fate == FATE_KEEP)
-        add_power(planner, item);
+        failed = add_operation(planner, item, OPERATION_UPDATE, item->reason, unit, &item->update);
+    if (!failed && !is_made_anew(item))
+        failed = add_power(planner, item);
+    return failed;
 }
 
 /* ---- Order ---- */
@@ -398,20 +408,22 @@ struct edge_search {
     const struct item *item;
 };
 
-/* `item` needs `key`: it is made, changed and started after it. */
+/* `item` needs `key`: it is made, changed and started after it, and stopped before it. */
 static int order_after(const char *key, void *user_data)
 {
     struct edge_search *search = user_data;
-    const struct item *item = search->item, *needed = find_item(search->planner, key);
+    struct planner *planner = search->planner;
+    const struct item *item = search->item, *needed = find_item(planner, key);
     if (!needed)
         return 0;
-    const size_t before[] = { needed->create, needed->update, needed->power };
-    const size_t after[] = { item->create, item->update, item->power };
+    const bool stopping = planner->request->stopped;
+    const size_t before[] = { needed->create, needed->update, stopping ? NO_OPERATION : needed->power };
+    const size_t after[] = { item->create, item->update, stopping ? NO_OPERATION : item->power };
     for (size_t i = 0; i < ARRAY_COUNT(before); i++)
         for (size_t k = 0; k < ARRAY_COUNT(after); k++)
-            if (add_edge(search->planner, before[i], after[k]))
+            if (add_edge(planner, before[i], after[k]))
                 return MEMORIES_NO_MEMORY;
-    return 0;
+    return stopping ? add_edge(planner, item->power, needed->power) : 0;
 }
 
 /* `item` was made to need `key`: that one can only go when `item` is gone, or has been changed not to need it. */
@@ -433,11 +445,62 @@ static int order(struct planner *planner, const struct item *item)
     int failed = add_edge(planner, item->remove, item->create);
     if (!failed)
         failed = add_edge(planner, item->update, item->power);
-    if (!failed && item->wanted)
-        failed = each_dependency(item->wanted, order_after, &search);
-    if (!failed && item->recorded)
-        failed = each_dependency(item->recorded, order_removal, &search);
+    if (!failed)
+        failed = each_string(item->depends_on, order_after, &search);
+    if (!failed)
+        failed = each_string(json_get_array(item->recorded, "depends_on"), order_removal, &search);
     return failed;
+}
+
+/* Positions in an order in which each operation comes after those it waits for; *ordered: how many could be ordered. */
+static size_t *execution_order(const struct plan *plan, size_t *ordered)
+{
+    size_t *order_of = calloc(plan->count + 1, sizeof *order_of);
+    AUTO_FREE size_t *waiting = calloc(plan->count + 1, sizeof *waiting);
+    size_t head = 0, tail = 0;
+    if (!order_of || !waiting) {
+        free(order_of);
+        return NULL;
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        waiting[i] = plan->operations[i].wait_count;
+        if (!waiting[i])
+            order_of[tail++] = i;
+    }
+    for (; head < tail; head++) {
+        const struct plan_operation *done = &plan->operations[order_of[head]];
+        for (size_t k = 0; k < done->successor_count; k++)
+            if (--waiting[done->successors[k]] == 0)
+                order_of[tail++] = done->successors[k];
+    }
+    *ordered = tail;
+    return order_of;
+}
+
+/* A wanted graph has no circles, but the way to it from what is there may: a resource must go before another is made anew,
+ * and can go only after a third was changed, which needs the second. */
+static int check_order(const struct plan *plan, memories_error **error)
+{
+    size_t ordered;
+    AUTO_FREE size_t *order_of = execution_order(plan, &ordered);
+    if (!order_of)
+        return error_no_memory(error);
+    if (ordered == plan->count)
+        return 0;
+    AUTO_FREE bool *can_run = calloc(plan->count, sizeof *can_run);
+    if (!can_run)
+        return error_no_memory(error);
+    for (size_t i = 0; i < ordered; i++)
+        can_run[order_of[i]] = true;
+    struct text text = TEXT_INIT;
+    for (size_t i = 0; i < plan->count; i++)
+        if (!can_run[i])
+            text_printf(&text, "%s%s %s", text.length ? ", " : "", operation_name(plan->operations[i].kind),
+                        plan->operations[i].key);
+    AUTO_FREE char *listed = text_take(&text);
+    error_set(error, MEMORIES_UNSUPPORTED, "these changes wait for each other: %s", listed ? listed : "");
+    error_hint(error, "make them in two steps: first without the new dependency, then with it");
+    return MEMORIES_UNSUPPORTED;
 }
 
 /* ---- All of it ---- */
@@ -452,11 +515,15 @@ static int add_item(struct planner *planner, json_object *resource, bool wanted)
         if (json_set_int(planner->index, key, (int64_t)planner->count++))
             return error_no_memory(planner->error);
     }
-    if (wanted)
+    if (wanted) {
         item->wanted = resource;
-    else
+        item->depends_on = dependency_keys(planner, resource);
+    } else {
         item->recorded = resource;
-    return json_add(planner->plan->kept, json_ref(resource)) ? error_no_memory(planner->error) : 0;
+    }
+    if ((wanted && !item->depends_on) || json_add(planner->plan->kept, json_ref(resource)))
+        return error_no_memory(planner->error);
+    return 0;
 }
 
 static int collect_items(struct planner *planner)
@@ -488,11 +555,11 @@ static int make(struct planner *planner)
     struct judgement judgement = { planner, judged };
     for (size_t i = 0; i < planner->count; i++)
         judge_with_dependencies(&judgement, i);
-    for (size_t i = 0; i < planner->count; i++)
-        add_operations(planner, &planner->items[i]);
+    for (size_t i = 0; !failed && i < planner->count; i++)
+        failed = add_operations(planner, &planner->items[i]);
     for (size_t i = 0; !failed && i < planner->count; i++)
         failed = order(planner, &planner->items[i]);
-    return failed;
+    return failed ? failed : check_order(planner->plan, planner->error);
 }
 
 struct plan *plan_make(const struct plan_request *request, memories_error **error)
@@ -536,33 +603,10 @@ static json_object *operation_json(const struct plan_operation *operation)
     return STEAL(json);
 }
 
-/* Positions in an order in which each operation comes after those it waits for. */
-static size_t *execution_order(const struct plan *plan)
-{
-    size_t *order_of = calloc(plan->count + 1, sizeof *order_of);
-    AUTO_FREE size_t *waiting = calloc(plan->count + 1, sizeof *waiting);
-    size_t head = 0, tail = 0;
-    if (!order_of || !waiting) {
-        free(order_of);
-        return NULL;
-    }
-    for (size_t i = 0; i < plan->count; i++) {
-        waiting[i] = plan->operations[i].wait_count;
-        if (!waiting[i])
-            order_of[tail++] = i;
-    }
-    for (; head < tail; head++) {
-        const struct plan_operation *done = &plan->operations[order_of[head]];
-        for (size_t k = 0; k < done->successor_count; k++)
-            if (--waiting[done->successors[k]] == 0)
-                order_of[tail++] = done->successors[k];
-    }
-    return order_of;
-}
-
 json_object *plan_json(const struct plan *plan)
 {
-    AUTO_FREE size_t *order_of = execution_order(plan);
+    size_t ordered;
+    AUTO_FREE size_t *order_of = execution_order(plan, &ordered);
     AUTO_FREE json_object **by_position = calloc(plan->count + 1, sizeof(json_object *));
     AUTO_JSON json_object *list = json_object_new_array();
     if (!order_of || !by_position || !list)

@@ -9,10 +9,13 @@
  *   type changed; no update slot                                delete, then create, a new generation
  *   another input changed; an update of unknown result          update
  *   an input takes an output of a resource that is made anew    as if that input had changed
+ *   an input takes an output that is not what it was            as if that input had changed
  *   switched on or off against the goal                         stop or start
  *   recorded, not wanted                                        delete
  *
- * A resource is created, updated and started after what it depends on, and deleted before it.
+ * A resource is created, updated and started after what it depends on, and stopped and deleted before it. A record holds
+ * inputs as the provider got them, with outputs put in, so that a change is seen even when an earlier run ended between
+ * the two resources.
  */
 #ifndef CORE_ENGINE_PLAN_H
 #define CORE_ENGINE_PLAN_H
@@ -33,8 +36,9 @@ struct plan_operation {
     const char *node;
     const char *reason; /* "is not there", "cidr changed", … */
     json_object *inputs; /* as lowered */
-    json_object *depends_on_keys;
+    json_object *depends_on_keys; /* create and update: all that it depends on */
     json_object *outputs; /* recorded ones, or NULL */
+    const char *token;    /* recorded one of this generation, or NULL */
     uint32_t generation;
     uint32_t unit; /* running nodes that change are taken in turns: 1, 2, … for each such node; 0: no need to */
     size_t *successors; /* operations that wait for this one */
@@ -58,14 +62,15 @@ struct plan_request {
     bool can_update;             /* the provider has an update slot */
 };
 
-/* MEMORIES_INVALID for a cycle, a duplicate key or a dependency on nothing. O(resources + dependencies). */
+/* MEMORIES_INVALID for a cycle, a duplicate key or a dependency on nothing; MEMORIES_UNSUPPORTED when the changes can't be
+ * made in one go. O(resources + dependencies). */
 struct plan *plan_make(const struct plan_request *request, memories_error **error);
 void plan_free(struct plan *plan);
 
 /* [{"operation","key","type","node","reason","depends_on"}], in an order that can be executed. New reference. */
 json_object *plan_json(const struct plan *plan);
 
-/* Checks the graph of lowered resources, and gives the dependencies of each (depends_on and $output together). */
+/* Whether lowered resources are a graph that can be made: known types, keys once, dependencies that are there, no circle. */
 int graph_check(json_object *resources, json_object *resource_types, memories_error **error);
 
 #endif

@@ -1,5 +1,10 @@
 if HAVE_CHECK
 
+check_PROGRAMS += tests/unit/test_plan
+tests_unit_test_plan_SOURCES = tests/unit/test_plan.c
+tests_unit_test_plan_CFLAGS = $(unit_cflags)
+tests_unit_test_plan_LDADD = $(unit_libs)
+
 # A host table for tests that drive a plugin's slots directly.
 check_LTLIBRARIES += tests/unit/libfakehost.la
 tests_unit_libfakehost_la_SOURCES = tests/unit/fake_host.c tests/unit/fake_host.h
