@@ -21,10 +21,14 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/engine/plan.h"
+#include "core/engine/reference.h"
 
 #define JOBS_MAX 8
 #define ATTEMPTS 6
+#define ROUNDS_MAX 3
+#define TOKEN_GROUPS_MAX 1000
 #define OPERATION_TIMEOUT_S 300
+#define POLL_AFTER_MS 1000
 /* Back-off before attempt n: random up to min(CAP, BASE * 2^(n-1)). */
 #define BACKOFF_BASE_MS 200
 #define BACKOFF_CAP_MS 20000
@@ -45,13 +49,28 @@ void engine_token(const char *deployment, const char *key, uint32_t generation, 
     token[40] = '\0';
 }
 
-static uint32_t backoff_ms(uint32_t attempt, uint32_t at_least_ms)
+/* `chance` is one random number for all tasks of a call, so that those which failed together are tried together. */
+static uint32_t backoff_ms(uint32_t attempt, uint32_t at_least_ms, uint32_t chance)
 {
-    uint32_t most = BACKOFF_CAP_MS;
+    uint64_t most = BACKOFF_CAP_MS;
     if (attempt < 7 && (BACKOFF_BASE_MS << (attempt - 1)) < BACKOFF_CAP_MS)
         most = BACKOFF_BASE_MS << (attempt - 1);
-    uint32_t picked = arc4random_uniform(most + 1);
+    uint32_t picked = (uint32_t)((most + 1) * chance >> 32);
     return picked > at_least_ms ? picked : at_least_ms;
+}
+
+/* What the ABI promises to repeat (memories/plugin.h); everything else fails at once. */
+static bool may_pass(const memories_error *error)
+{
+    switch (memories_error_code(error)) {
+    case MEMORIES_THROTTLED:
+    case MEMORIES_TRANSIENT:
+    case MEMORIES_TIMEOUT:
+    case MEMORIES_CAPACITY:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static bool is_cancelled(const struct engine *engine)
@@ -82,6 +101,7 @@ struct task {
     uint32_t group;    /* of the token: a new one after CAPACITY */
     size_t waits_for;  /* operations not done yet */
     bool held;         /* its unit has not been released */
+    bool awaited;      /* refresh: one that is pending is asked for again until it isn't */
     bool begun;        /* its start was reported */
     int64_t due_ms;    /* not before (retry, poll) */
     int64_t deadline_ms;
@@ -135,7 +155,7 @@ struct executor {
     bool stopped; /* the wanted power state */
     json_object *outputs; /* {key: outputs} of everything that is there */
     size_t running; /* jobs */
-    size_t finished; /* operations */
+    _Atomic size_t finished; /* operations */
     uint32_t units_released;
     uint32_t *unit_left; /* operations not done, by unit */
     bool failing;
@@ -190,16 +210,38 @@ static batch_slot *slot_of(const struct engine *engine, const struct job *job, c
     }
 }
 
+static void report(struct executor *executor, uint32_t kind, const struct task *task, const memories_error *error,
+                   const char *text);
+
+static void forward_log(const char *plugin, int32_t level, const char *text, void *user_data)
+{
+    const struct job *job = user_data;
+    const struct call_environment *environment = job->executor->engine->environment;
+    if (environment->on_log)
+        environment->on_log(plugin, level, text, environment->user_data);
+}
+
+static void forward_progress(size_t index, const char *text, void *user_data)
+{
+    const struct job *job = user_data;
+    if (index < job->count)
+        report(job->executor, MEMORIES_EVENT_PROGRESS, job->tasks[index], NULL, text);
+}
+
 static int call_provider(struct job *job, memories_error **error)
 {
     const struct engine *engine = job->executor->engine;
+    struct call_environment environment = *engine->environment;
+    environment.on_log = forward_log;
+    environment.on_progress = forward_progress;
+    environment.user_data = job;
     AUTO_FREE struct memories_operation *storage = calloc(job->count, sizeof *storage);
     AUTO_FREE const struct memories_operation **pointers = calloc(job->count, sizeof *pointers);
     if (!storage || !pointers)
         return error_no_memory(error);
     const char *name;
     batch_slot *slot = slot_of(engine, job, &name);
-    return call_batch(engine->provider, engine->environment, name, slot, engine->instance,
+    return call_batch(engine->provider, &environment, name, slot, engine->instance,
                       operations_of(job, storage, pointers), job->count, job->answers, error);
 }
 
@@ -218,7 +260,7 @@ static int write_intents(struct job *job, memories_error **error)
                                              .token = task->token,
                                              .generation = task->operation->generation,
                                              .attempt = task->attempt,
-                                             .inputs = task->operation->inputs,
+                                             .inputs = task->inputs,
                                              .depends_on = task->operation->depends_on_keys };
     }
     int failed = store_journal_intent(engine->store, engine->deployment, engine->fence, entries, job->count, error);
@@ -252,11 +294,17 @@ static bool is_settled(enum operation_kind kind, uint32_t state)
  * something just deleted or switched may show its old state. */
 static bool is_under_way(enum operation_kind kind, uint32_t state, bool polled)
 {
-    if (state == MEMORIES_STATE_PENDING)
+    switch (state) {
+    case MEMORIES_STATE_PENDING:
         return true;
-    if (state == MEMORIES_STATE_BROKEN)
-        return kind == OPERATION_DELETE && polled;
-    return polled;
+    case MEMORIES_STATE_ABSENT:
+        return polled && kind == OPERATION_CREATE;
+    case MEMORIES_STATE_READY:
+    case MEMORIES_STATE_STOPPED:
+        return polled;
+    default:
+        return polled && kind == OPERATION_DELETE;
+    }
 }
 
 static memories_error *wrong_state(const struct task *task, uint32_t state)
@@ -308,7 +356,7 @@ static int write_outcomes(struct job *job, memories_error **error)
         bool settled = !answer->error && is_settled(task->operation->kind, answer->state);
         if (job->poll && !answer->error && !settled)
             continue; /* nothing new */
-        if (job->poll && answer->error && memories_error_retryable(answer->error))
+        if (job->poll && answer->error && may_pass(answer->error) && clock_monotonic_ms() <= task->deadline_ms)
             continue; /* the operation itself has not failed */
         outcomes[count++] = (struct journal_outcome){ .sequence = task->sequence,
                                                       .key = task->key,
@@ -394,61 +442,40 @@ static void report_done(struct executor *executor, struct task *task)
 
 static void report_problem(struct executor *executor, uint32_t kind, struct task *task, const memories_error *error)
 {
-    AUTO_FREE char *words = memories_error_text(error);
-    AUTO_FREE char *text = text_format("%s %s: %s%s", operation_name(task->operation->kind), task->key,
-                                       words ? words : "failed", kind == MEMORIES_EVENT_RETRY ? " (trying again)" : "");
+    const char *cause = memories_error_cause(error);
+    AUTO_FREE char *text = text_format("%s %s: %s%s%s%s", operation_name(task->operation->kind), task->key,
+                                       memories_error_message(error), cause ? ": " : "", cause ? cause : "",
+                                       kind == MEMORIES_EVENT_RETRY ? " (trying again)" : "");
     report(executor, kind, task, error, text);
 }
 
 /* ---- Starting jobs ---- */
 
-/* {"$output": [key, name]} replaced by the outputs that are there; a new document. */
-static json_object *resolve(struct executor *executor, const struct task *task, json_object *value,
-                            memories_error **error)
+static json_object *outputs_of(const char *key, void *user_data)
 {
-    json_object *reference = json_get_array(value, "$output");
-    if (json_count(reference) == 2) {
-        const char *key = json_object_get_string(json_object_array_get_idx(reference, 0));
-        const char *name = json_object_get_string(json_object_array_get_idx(reference, 1));
-        json_object *output = json_get(json_get_object(executor->outputs, key), name);
-        if (!output) {
-            error_set(error, MEMORIES_INTERNAL, "%s needs the output %s of %s, which has none of that name", task->key,
-                      name, key);
-            error_hint(error, "this is a defect of the provider %s", executor->engine->provider->name);
-        }
-        return json_ref(output);
+    const struct executor *executor = user_data;
+    return json_get_object(executor->outputs, key);
+}
+
+static int resolve_inputs(struct executor *executor, struct task *task, memories_error **error)
+{
+    AUTO_ERROR memories_error *problem = NULL;
+    if (reference_resolve(task->operation->inputs, outputs_of, executor, &task->inputs, &problem)) {
+        error_where(&problem, "%s", task->key);
+        error_hint(&problem, "this is a defect of the provider %s", executor->engine->provider->name);
+        return error_move(error, STEAL(problem));
     }
-    if (json_object_is_type(value, json_type_object)) {
-        json_object *copy = json_object_new_object();
-        json_object_object_foreach(value, name, inner) {
-            if (json_set(copy, name, inner ? resolve(executor, task, inner, error) : NULL))
-                error_no_memory(error);
-        }
-        return copy;
-    }
-    if (json_object_is_type(value, json_type_array)) {
-        json_object *copy = json_object_new_array();
-        for (size_t i = 0; i < json_object_array_length(value); i++) {
-            json_object *inner = json_object_array_get_idx(value, i);
-            if (json_add(copy, inner ? resolve(executor, task, inner, error) : NULL))
-                error_no_memory(error);
-        }
-        return copy;
-    }
-    return json_ref(value);
+    task->inputs_text = json_text(task->inputs);
+    return task->inputs_text ? 0 : error_no_memory(error);
 }
 
 /* Everything of a task that its next call needs. */
 static int make_ready(struct executor *executor, struct task *task, memories_error **error)
 {
     if (task->operation && task->operation->inputs && !task->inputs_text) {
-        AUTO_ERROR memories_error *problem = NULL;
-        task->inputs = resolve(executor, task, task->operation->inputs, &problem);
-        if (problem)
-            return error_move(error, STEAL(problem));
-        task->inputs_text = json_text(task->inputs);
-        if (!task->inputs_text)
-            return error_no_memory(error);
+        int failed = resolve_inputs(executor, task, error);
+        if (failed)
+            return failed;
     }
     if (task->outputs && !task->outputs_text) {
         task->outputs_text = json_text(task->outputs);
@@ -585,26 +612,35 @@ static uint32_t attempts_of(const struct executor *executor)
     return executor->engine->attempts ? executor->engine->attempts : ATTEMPTS;
 }
 
-/* An error that may pass: again later, with the same token or, where the provider had no room, with a new one. */
-static bool retry_task(struct executor *executor, struct task *task, const memories_error *error, bool poll)
+static void poll_later(struct task *task, const struct operation_answer *answer)
 {
-    if (!memories_error_retryable(error) || executor->failing)
+    task->state = TASK_POLLING;
+    task->due_ms = clock_monotonic_ms() + (answer->poll_after_ms ? answer->poll_after_ms : POLL_AFTER_MS);
+}
+
+/* An error that may pass: again later, with the same token. Where the provider had no room nothing came into being, even
+ * when that shows late: it is begun anew, with a new token. */
+static bool retry_task(struct executor *executor, struct task *task, const memories_error *error, bool poll,
+                       uint32_t chance)
+{
+    if (!may_pass(error) || executor->failing || task->attempt >= attempts_of(executor) ||
+        (poll && clock_monotonic_ms() > task->deadline_ms))
         return false;
-    if (task->attempt >= attempts_of(executor) || (poll && clock_monotonic_ms() > task->deadline_ms))
-        return false;
-    if (memories_error_code(error) == MEMORIES_CAPACITY)
+    bool no_room = task->operation && memories_error_code(error) == MEMORIES_CAPACITY;
+    if (no_room)
         task->group++;
-    task->state = poll ? TASK_POLLING : TASK_READY;
-    task->due_ms = clock_monotonic_ms() + backoff_ms(task->attempt, error->retry_after_ms);
+    task->state = poll && !no_room ? TASK_POLLING : TASK_READY;
+    task->due_ms = clock_monotonic_ms() + backoff_ms(task->attempt, error->retry_after_ms, chance);
     if (executor->plan)
         report_problem(executor, MEMORIES_EVENT_RETRY, task, error);
     return true;
 }
 
-static void settle_task(struct executor *executor, struct task *task, struct operation_answer *answer, bool poll)
+static void settle_task(struct executor *executor, struct task *task, struct operation_answer *answer, bool poll,
+                        uint32_t chance)
 {
     if (answer->error) {
-        if (!retry_task(executor, task, answer->error, poll))
+        if (!retry_task(executor, task, answer->error, poll, chance))
             fail_task(executor, task, STEAL(answer->error));
         return;
     }
@@ -614,8 +650,7 @@ static void settle_task(struct executor *executor, struct task *task, struct ope
         finish_task(executor, task);
         return;
     }
-    task->state = TASK_POLLING;
-    task->due_ms = clock_monotonic_ms() + (answer->poll_after_ms ? answer->poll_after_ms : 1000);
+    poll_later(task, answer);
 }
 
 /* The provider was not asked, or the answer is not on record: nothing more can be done safely. */
@@ -648,7 +683,8 @@ static struct job *next_completed(struct executor *executor, int64_t until_ms)
 static int64_t next_look(const struct executor *executor)
 {
     int64_t now = clock_monotonic_ms(), next = now + CANCEL_LOOK_MS;
-    for (size_t i = 0; executor->running < JOBS_MAX && i < executor->count; i++) {
+    bool starts = executor->running < JOBS_MAX && !is_cancelled(executor->engine);
+    for (size_t i = 0; starts && i < executor->count; i++) {
         const struct task *task = &executor->tasks[i];
         bool waits = task->state == TASK_POLLING || (task->state == TASK_READY && !task->held && !executor->failing);
         if (waits && task->due_ms < next)
@@ -692,16 +728,24 @@ static int cancelled(const struct engine *engine, memories_error **error)
 
 /* ---- Refresh ---- */
 
-/* What a read found, in the store's words. An update of unknown result stays in doubt: reading can't tell. */
+static bool in_doubt(json_object *resource, enum operation_kind kind)
+{
+    const char *doubt = json_get_string(resource, "doubt");
+    return doubt && !strcmp(doubt, operation_name(kind));
+}
+
+/* What a read found, in the store's words. An update of unknown result stays in doubt: reading can't tell. A creation of
+ * unknown result that can't be seen may be invisible for a while: it is begun again under its token. */
 static const char *found_state(json_object *resource, uint32_t state, bool *keep_doubt)
 {
-    const char *doubt = json_get_string(resource, "doubt"), *recorded = json_get_string(resource, "state");
-    *keep_doubt = doubt && !strcmp(doubt, "update") && state != MEMORIES_STATE_ABSENT;
-    if (state != MEMORIES_STATE_ABSENT)
+    bool gone = state == MEMORIES_STATE_ABSENT;
+    *keep_doubt = !gone && (state == MEMORIES_STATE_PENDING || in_doubt(resource, OPERATION_UPDATE));
+    if (!gone)
         return state_name(state);
-    if (doubt && !strcmp(doubt, "delete"))
+    if (in_doubt(resource, OPERATION_DELETE))
         return "absent";
-    return !strcmp(recorded, "planned") ? "planned" : "lost";
+    bool made = strcmp(json_get_string(resource, "state"), "planned") != 0;
+    return made && !in_doubt(resource, OPERATION_CREATE) ? "lost" : "planned";
 }
 
 struct refresh {
@@ -733,24 +777,34 @@ static int note_found(struct refresh *refresh, struct task *task, const struct o
     return 0;
 }
 
-static void settle_read(struct refresh *refresh, struct task *task, struct operation_answer *answer)
+static memories_error *still_pending(const struct engine *engine, const struct task *task)
+{
+    memories_error *error = NULL;
+    error_set(&error, MEMORIES_TIMEOUT, "%s was still not ready after %lld s", task->key,
+              (long long)(timeout_ms(engine, task->type) / 1000));
+    error_hint(&error, "run the command again to wait longer, or remove everything with: memories delete %s",
+               engine->deployment);
+    return error;
+}
+
+static void settle_read(struct refresh *refresh, struct task *task, struct operation_answer *answer, uint32_t chance)
 {
     struct executor *executor = &refresh->executor;
+    bool waits = !answer->error && answer->state == MEMORIES_STATE_PENDING && task->awaited;
+    if (waits && clock_monotonic_ms() > task->deadline_ms)
+        answer->error = still_pending(executor->engine, task);
     if (answer->error) {
-        if (retry_task(executor, task, answer->error, true))
+        if (retry_task(executor, task, answer->error, true, chance))
             return;
         task->state = TASK_FAILED;
         error_where(&answer->error, "%s", task->key);
         fail_run(executor, STEAL(answer->error));
         return;
     }
-    /* Without the lease, what is under way is somebody else's to wait for. */
-    if (answer->state == MEMORIES_STATE_PENDING && executor->engine->fence &&
-        clock_monotonic_ms() < task->deadline_ms) {
+    if (waits) {
         task_set_outputs(task, answer->outputs);
         task->attempt = 0;
-        task->state = TASK_POLLING;
-        task->due_ms = clock_monotonic_ms() + (answer->poll_after_ms ? answer->poll_after_ms : 1000);
+        poll_later(task, answer);
         return;
     }
     task->state = TASK_DONE;
@@ -762,7 +816,7 @@ static bool has_open_tasks(const struct executor *executor)
 {
     for (size_t i = 0; i < executor->count; i++) {
         enum task_state state = executor->tasks[i].state;
-        if (state == TASK_POLLING || (state == TASK_READY && !executor->failing))
+        if (state == TASK_POLLING || (state == TASK_READY && !executor->tasks[i].held && !executor->failing))
             return true;
     }
     return false;
@@ -779,8 +833,9 @@ static int read_all(struct refresh *refresh)
             continue;
         if (job->failed)
             fail_job(executor, job);
+        uint32_t chance = arc4random();
         for (size_t i = 0; !job->failed && i < job->count; i++)
-            settle_read(refresh, job->tasks[i], &job->answers[i]);
+            settle_read(refresh, job->tasks[i], &job->answers[i], chance);
         job_free(job);
     }
     if (executor->error)
@@ -790,7 +845,7 @@ static int read_all(struct refresh *refresh)
     return executor->failing ? error_no_memory(refresh->error) : 0;
 }
 
-static void prepare_read(struct refresh *refresh, size_t at)
+static void prepare_read(struct refresh *refresh, size_t at, json_object *wanted_keys)
 {
     json_object *resource = json_object_array_get_idx(refresh->resources, at);
     struct task *task = &refresh->executor.tasks[at];
@@ -800,6 +855,7 @@ static void prepare_read(struct refresh *refresh, size_t at)
     task->state = TASK_READY;
     task->outputs = json_ref(json_get_object(resource, "outputs"));
     task->deadline_ms = clock_monotonic_ms() + timeout_ms(refresh->executor.engine, task->type);
+    task->awaited = wanted_keys && json_object_object_get_ex(wanted_keys, task->key, NULL);
     if (token)
         strncpy(task->token, token, sizeof task->token - 1);
 }
@@ -816,11 +872,26 @@ static json_object *without_absent(json_object *resources)
     return STEAL(left);
 }
 
-json_object *engine_refresh(struct engine *engine, memories_error **error)
+static json_object *key_set(json_object *resources)
+{
+    AUTO_JSON json_object *set = json_object_new_object();
+    for (size_t i = 0; i < json_count(resources); i++)
+        if (json_set(set, json_get_string(json_object_array_get_idx(resources, i), "key"), NULL))
+            return NULL;
+    return STEAL(set);
+}
+
+/* Waits for what is wanted (an array of resources) and pending; the others are taken as they are. */
+static json_object *refresh_awaiting(struct engine *engine, json_object *wanted, memories_error **error)
 {
     AUTO_JSON json_object *resources = store_resource_list(engine->store, engine->deployment, error);
     if (!resources)
         return NULL;
+    AUTO_JSON json_object *wanted_keys = key_set(wanted);
+    if (!wanted_keys) {
+        error_no_memory(error);
+        return NULL;
+    }
     struct refresh refresh = { .resources = resources, .error = error };
     size_t count = json_count(resources);
     int failed = executor_init(&refresh.executor, engine, count, error);
@@ -828,7 +899,7 @@ json_object *engine_refresh(struct engine *engine, memories_error **error)
     if (!failed && !refresh.changes)
         failed = error_no_memory(error);
     for (size_t i = 0; !failed && i < count; i++)
-        prepare_read(&refresh, i);
+        prepare_read(&refresh, i, wanted_keys);
     if (!failed)
         failed = read_all(&refresh);
     if (!failed && engine->fence && refresh.change_count)
@@ -840,6 +911,11 @@ json_object *engine_refresh(struct engine *engine, memories_error **error)
     free(refresh.changes);
     executor_clear(&refresh.executor);
     return fresh;
+}
+
+json_object *engine_refresh(struct engine *engine, memories_error **error)
+{
+    return refresh_awaiting(engine, NULL, error);
 }
 
 /* ---- Running a plan ---- */
@@ -871,6 +947,35 @@ static int release_units(struct executor *executor)
     return 0;
 }
 
+/* When a turn can't end because what it needs waits for nodes that have not had theirs (a network under all of them is made
+ * anew, say), taking turns is impossible. */
+static bool release_all_units(struct executor *executor)
+{
+    struct engine *engine = executor->engine;
+    if (executor->units_released == executor->plan->unit_count || executor->failing)
+        return false;
+    executor->units_released = executor->plan->unit_count;
+    for (size_t i = 0; i < executor->count; i++)
+        executor->tasks[i].held = false;
+    struct engine_event event = { .kind = MEMORIES_EVENT_WARNING,
+                                  .text = "the nodes are changed all at once: what they stand on changes too" };
+    if (engine->on_event)
+        engine->on_event(&event, engine->user_data);
+    return true;
+}
+
+/* The group whose token is on record, so that a token after that one is new. */
+static uint32_t recorded_group(const struct engine *engine, const struct plan_operation *operation)
+{
+    char token[41];
+    for (uint32_t group = 0; operation->token && group < TOKEN_GROUPS_MAX; group++) {
+        engine_token(engine->deployment, operation->key, operation->generation, group, token);
+        if (!strcmp(token, operation->token))
+            return group;
+    }
+    return 0;
+}
+
 static int prepare_tasks(struct executor *executor, json_object *recorded, memories_error **error)
 {
     const struct plan *plan = executor->plan;
@@ -889,6 +994,7 @@ static int prepare_tasks(struct executor *executor, json_object *recorded, memor
         task->state = operation->wait_count ? TASK_WAITING : TASK_READY;
         task->held = operation->unit > executor->units_released;
         task->outputs = json_ref(operation->outputs);
+        task->group = recorded_group(executor->engine, operation);
         executor->unit_left[operation->unit]++;
     }
     for (size_t i = 0; i < json_count(recorded); i++) {
@@ -910,23 +1016,38 @@ static void take_job(struct executor *executor, struct job *job)
 {
     if (job->failed)
         fail_job(executor, job);
+    uint32_t chance = arc4random();
     for (size_t i = 0; !job->failed && i < job->count; i++)
-        settle_task(executor, job->tasks[i], &job->answers[i], job->poll);
+        settle_task(executor, job->tasks[i], &job->answers[i], job->poll, chance);
     job_free(job);
 }
 
-static int execute(struct executor *executor, memories_error **error)
+static void run_to_end(struct executor *executor)
 {
     const struct engine *engine = executor->engine;
     while (executor->finished < executor->count || executor->running) {
         release_units(executor);
         if (!is_cancelled(engine) && start_due(executor))
             fail_run(executor, NULL);
-        if (!executor->running && (is_cancelled(engine) || is_stuck(executor)))
+        if (!executor->running && is_cancelled(engine))
+            break;
+        if (is_stuck(executor) && !release_all_units(executor))
             break;
         struct job *job = next_completed(executor, next_look(executor));
         if (job)
             take_job(executor, job);
+    }
+}
+
+static int execute(struct executor *executor, memories_error **error)
+{
+    const struct engine *engine = executor->engine;
+    run_to_end(executor);
+    /* Whoever asks to stop gets that answer, with what went wrong on the way behind it. */
+    if (is_cancelled(engine) && (executor->failing || executor->finished < executor->count)) {
+        cancelled(engine, error);
+        error_chain(error, STEAL(executor->error));
+        return MEMORIES_CANCELLED;
     }
     if (executor->error)
         return error_move(error, STEAL(executor->error));
@@ -934,8 +1055,6 @@ static int execute(struct executor *executor, memories_error **error)
         return error_no_memory(error);
     if (executor->finished == executor->count)
         return 0;
-    if (is_cancelled(engine))
-        return cancelled(engine, error);
     return error_set(error, MEMORIES_INTERNAL, "the plan of %s can't go on", engine->deployment);
 }
 
@@ -954,25 +1073,45 @@ static int execute_plan(struct engine *engine, struct plan *plan, json_object *r
     return failed;
 }
 
-int engine_run(struct engine *engine, json_object *desired, bool stopped, memories_error **error)
+static struct plan *make_plan(struct engine *engine, json_object *desired, json_object *recorded, bool stopped,
+                              memories_error **error)
 {
-    AUTO_ERROR memories_error *problem = NULL;
-    AUTO_JSON json_object *recorded = engine_refresh(engine, &problem);
-    AUTO_JSON json_object *generations =
-        recorded ? store_generation_map(engine->store, engine->deployment, &problem) : NULL;
+    AUTO_JSON json_object *generations = store_generation_map(engine->store, engine->deployment, error);
     if (!generations)
-        return error_move(error, STEAL(problem));
+        return NULL;
     struct plan_request request = { .desired = desired,
                                     .recorded = recorded,
                                     .generations = generations,
                                     .resource_types = json_get(engine->provider->description, "resource_types"),
                                     .stopped = stopped,
                                     .can_update = engine->provider->ops.provider.update != NULL };
-    struct plan *plan = plan_make(&request, &problem);
-    if (!plan)
-        return error_move(error, STEAL(problem));
-    int failed = execute_plan(engine, plan, recorded, stopped, &problem);
-    plan_free(plan);
-    error_move(error, STEAL(problem));
-    return failed;
+    return plan_make(&request, error);
+}
+
+static int does_not_settle(const struct engine *engine, const struct plan_operation *operation, memories_error **error)
+{
+    error_set(error, MEMORIES_INTERNAL, "%s does not settle: after %d rounds, %s of %s is still to be done (%s)",
+              engine->deployment, ROUNDS_MAX, operation_name(operation->kind), operation->key, operation->reason);
+    error_hint(error, "this is a defect of the provider %s", engine->provider->name);
+    return MEMORIES_INTERNAL;
+}
+
+/* One plan is enough unless an operation changed outputs that others take: they show in the next one. */
+int engine_run(struct engine *engine, json_object *desired, bool stopped, memories_error **error)
+{
+    AUTO_ERROR memories_error *problem = NULL;
+    AUTO_JSON json_object *recorded = refresh_awaiting(engine, desired, &problem);
+    bool settled = false;
+    for (int round = 0; recorded && !settled && !problem; round++) {
+        struct plan *plan = make_plan(engine, desired, recorded, stopped, &problem);
+        settled = plan && !plan->count;
+        if (plan && !settled && round == ROUNDS_MAX)
+            does_not_settle(engine, &plan->operations[0], &problem);
+        else if (plan && !settled && !execute_plan(engine, plan, recorded, stopped, &problem)) {
+            json_object_put(recorded);
+            recorded = store_resource_list(engine->store, engine->deployment, &problem);
+        }
+        plan_free(plan);
+    }
+    return settled ? 0 : error_move(error, STEAL(problem));
 }

@@ -56,7 +56,8 @@ void store_lease_release(struct store *store, struct lease *lease);
 /* ---- Resources and journal ----
  * A resource: {"key", "type", "node" or null, "state": "planned"|"pending"|"ready"|"stopped"|"broken"|
  *  "lost" (recorded, but gone),
- *  "generation", "token", "inputs" (as lowered), "outputs", "doubt": operation whose result is not known, or null} */
+ *  "generation", "token", "inputs" (as the provider got them: outputs of others put in), "outputs", "depends_on",
+ *  "doubt": operation whose result is not known, or null} */
 
 /* Array, in the order they were made. */
 json_object *store_resource_list(struct store *store, const char *deployment, memories_error **error);
@@ -72,8 +73,8 @@ struct journal_entry {
     const char *token;
     uint32_t generation;
     uint32_t attempt;
-    json_object *inputs; /* create and update: as lowered; else NULL */
-    json_object *depends_on; /* array of keys, for deleting in order when nothing else is known */
+    json_object *inputs; /* create and update: as the provider gets them; else NULL */
+    json_object *depends_on; /* create and update: array of keys, for deleting in order */
     int64_t sequence; /* set by store_journal_intent */
 };
 /* Writes all intents in one transaction, on disk when it returns; marks the resources in doubt (and records a created
