@@ -24,7 +24,7 @@ lib_LTLIBRARIES += core/libmemories-core.la
 core_libmemories_core_la_SOURCES =
 core_libmemories_core_la_LIBADD = core/libcore.la $(core_libs)
 core_libmemories_core_la_LDFLAGS = $(AM_LDFLAGS) -version-info $(LIBRARY_VERSION_INFO) \
-	-Wl,--version-script=$(srcdir)/core/memories-core.map -Wl,-z,now
+	-no-undefined -Wl,--version-script=$(srcdir)/core/memories-core.map -Wl,-z,defs -Wl,-z,now
 EXTRA_core_libmemories_core_la_DEPENDENCIES = core/memories-core.map
 EXTRA_DIST += core/memories-core.map $(core_schemas)
 

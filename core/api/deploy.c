@@ -89,21 +89,26 @@ char *memories_schema(memories_context *context, const char *topology, const cha
     return text;
 }
 
-/* A session and blueprint for a new deployment under the id of this attempt. */
+/* A session and blueprint for a new deployment under the id of this attempt. The configuration is checked before the
+ * provider is opened, which may need credentials. */
 static struct session *design(memories_context *context, const memories_config *config, unsigned attempt,
                               struct blueprint *blueprint, memories_error **error)
 {
-    if (require_pair(config, error))
+    const struct plugin *topology, *provider;
+    if (load_pair(context, config, &topology, &provider, error))
         return NULL;
     AUTO_FREE char *id = make_id(config->topology, config->provider, clock_now_ms(), attempt);
-    struct session *session =
-        id ? session_new(context, id, config->topology, config->provider, config->config, error) : NULL;
-    if (!session)
-        return NULL;
-    session->reason = "deploy";
-    if (!blueprint_plan(session->topology, session->provider, &session->environment, config, blueprint, error) &&
-        !blueprint_lower(session->provider, session->instance, &session->environment, NULL, blueprint, error))
-        return session;
+    struct call_environment environment = { .deployment = id, .cancel = &context->cancel };
+    struct session *session = NULL;
+    if (!id)
+        error_no_memory(error);
+    else if (!blueprint_plan(topology, provider, &environment, config, blueprint, error))
+        session = session_new(context, id, config->topology, config->provider, config->config, error);
+    if (session) {
+        session->reason = "deploy";
+        if (!blueprint_lower(provider, session->instance, &session->environment, NULL, blueprint, error))
+            return session;
+    }
     blueprint_clear(blueprint);
     session_free(session);
     return NULL;
@@ -127,9 +132,6 @@ char *memories_plan(memories_context *context, const memories_config *config, me
 {
     context_begin(context);
     struct blueprint blueprint = { 0 };
-    /* The schema is checked before the session opens the provider, which may need credentials. */
-    if (memories_validate(context, config, NULL, error))
-        return NULL;
     struct session *session = design(context, config, 1, &blueprint, error);
     if (!session)
         return NULL;
@@ -170,6 +172,14 @@ static json_object *new_record(const struct session *session, const memories_con
     return STEAL(record);
 }
 
+/* Whether a deployment of this id is there, or was: the audit trails of two must not mix. */
+static bool id_is_used(struct session *session)
+{
+    AUTO_JSON json_object *trail = store_audit_list(session->store, session->id, NULL);
+    AUTO_JSON json_object *record = store_deployment_find(session->store, session->id, NULL);
+    return json_count(trail) || (record && !strcmp(json_get_string(record, "id"), session->id));
+}
+
 /* Designs the deployment and puts it on record, under an id that is free. */
 static struct session *found(memories_context *context, const memories_config *config, struct blueprint *blueprint,
                              memories_error **error)
@@ -178,19 +188,22 @@ static struct session *found(memories_context *context, const memories_config *c
         struct session *session = design(context, config, attempt, blueprint, error);
         if (!session)
             return NULL;
-        AUTO_ERROR memories_error *problem = NULL;
-        AUTO_JSON json_object *record = new_record(session, config, blueprint);
-        int failed = record ? store_deployment_insert(session->store, record, &problem) : error_no_memory(&problem);
-        if (!failed)
-            return session;
-        AUTO_JSON json_object *taken = store_deployment_find(session->store, session->id, NULL);
-        bool id_is_taken = taken && !strcmp(json_get_string(taken, "id"), session->id);
+        if (!id_is_used(session)) {
+            AUTO_JSON json_object *record = new_record(session, config, blueprint);
+            AUTO_ERROR memories_error *problem = NULL;
+            if (!record)
+                error_no_memory(&problem);
+            else if (!store_deployment_insert(session->store, record, &problem))
+                return session;
+            if (!id_is_used(session)) { /* otherwise another process was faster in this very moment */
+                session_free(session);
+                blueprint_clear(blueprint);
+                error_move(error, STEAL(problem));
+                return NULL;
+            }
+        }
         session_free(session);
         blueprint_clear(blueprint);
-        if (failed != MEMORIES_CONFLICT || !id_is_taken) {
-            error_move(error, STEAL(problem));
-            return NULL;
-        }
     }
     error_set(error, MEMORIES_CONFLICT, "%d deployments were made in this second", SAME_SECOND_MAX);
     return NULL;
@@ -240,8 +253,6 @@ memories_deployment *memories_deploy(memories_context *context, const memories_c
     context_begin(context);
     AUTO_ERROR memories_error *problem = NULL;
     struct blueprint blueprint = { 0 };
-    if (memories_validate(context, config, NULL, error))
-        return NULL;
     struct session *session = found(context, config, &blueprint, error);
     if (!session)
         return NULL;
