@@ -64,4 +64,4 @@ tests_unit_test_config_check_CFLAGS = $(unit_cflags)
 tests_unit_test_config_check_LDADD = $(fake_host_libs) $(unit_libs)
 
 endif
-EXTRA_DIST += tests/data/bad-configs.yaml tests/data/parse.yaml tests/data/schema-messages.yaml
+EXTRA_DIST += tests/data/bad-configs.yaml tests/data/guide.json tests/data/parse.yaml tests/data/schema-messages.yaml
