@@ -21,6 +21,11 @@ tests_unit_test_config_parse_SOURCES = tests/unit/test_config_parse.c tests/unit
 tests_unit_test_config_parse_CFLAGS = $(unit_cflags)
 tests_unit_test_config_parse_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_call
+tests_unit_test_call_SOURCES = tests/unit/test_call.c
+tests_unit_test_call_CFLAGS = $(unit_cflags)
+tests_unit_test_call_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_provider_fake
 tests_unit_test_provider_fake_SOURCES = tests/unit/test_provider_fake.c
 tests_unit_test_provider_fake_CFLAGS = $(unit_cflags)
