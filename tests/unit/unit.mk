@@ -68,5 +68,15 @@ tests_unit_test_config_check_SOURCES = tests/unit/test_config_check.c tests/unit
 tests_unit_test_config_check_CFLAGS = $(unit_cflags)
 tests_unit_test_config_check_LDADD = $(fake_host_libs) $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_consensus_status
+tests_unit_test_consensus_status_SOURCES = tests/unit/test_consensus_status.c tests/unit/topology.c tests/unit/topology.h
+tests_unit_test_consensus_status_CFLAGS = $(unit_cflags)
+tests_unit_test_consensus_status_LDADD = $(fake_host_libs)
+
+check_PROGRAMS += tests/unit/test_standalone_status
+tests_unit_test_standalone_status_SOURCES = tests/unit/test_standalone_status.c tests/unit/topology.c tests/unit/topology.h
+tests_unit_test_standalone_status_CFLAGS = $(unit_cflags)
+tests_unit_test_standalone_status_LDADD = $(fake_host_libs)
+
 endif
 EXTRA_DIST += tests/data/bad-configs.yaml tests/data/guide.json tests/data/parse.yaml tests/data/schema-messages.yaml

@@ -11,4 +11,4 @@ plugins_topologies_consensus_topology_consensus_la_CFLAGS = $(plugin_cflags)
 plugins_topologies_consensus_topology_consensus_la_LDFLAGS = $(plugin_ldflags)
 plugins_topologies_consensus_topology_consensus_la_LIBADD = $(plugin_libs)
 CLEANFILES += $(consensus_schema:.json=.json.c)
-EXTRA_DIST += $(consensus_schema)
+EXTRA_DIST += $(consensus_schema) docs/topologies/consensus.md

@@ -11,4 +11,4 @@ plugins_topologies_standalone_topology_standalone_la_CFLAGS = $(plugin_cflags)
 plugins_topologies_standalone_topology_standalone_la_LDFLAGS = $(plugin_ldflags)
 plugins_topologies_standalone_topology_standalone_la_LIBADD = $(plugin_libs)
 CLEANFILES += $(standalone_schema:.json=.json.c)
-EXTRA_DIST += $(standalone_schema)
+EXTRA_DIST += $(standalone_schema) docs/topologies/standalone.md
