@@ -63,6 +63,7 @@ memories_context *memories_context_new(const struct memories_context_options *op
         return NULL;
     memories_context *context = calloc(1, sizeof *context);
     if (context) {
+        pthread_mutex_init(&context->event_lock, NULL);
         context->state_dir = absolute_path(state_dir);
         context->plugin_path = known.plugin_path ? strdup(known.plugin_path) : NULL;
         context->on_event = known.on_event;
@@ -82,6 +83,7 @@ void memories_context_free(memories_context *context)
         return;
     http_client_free(context->http);
     store_close(context->store);
+    pthread_mutex_destroy(&context->event_lock);
     free(context->state_dir);
     free(context->plugin_path);
     free(context);
@@ -162,7 +164,9 @@ void context_emit(memories_context *context, const struct memories_event *event,
     struct memories_event complete = *event;
     complete.size = sizeof complete;
     complete.json = text;
+    pthread_mutex_lock(&context->event_lock);
     context->on_event(&complete, context->user_data);
+    pthread_mutex_unlock(&context->event_lock);
 }
 
 void context_say(memories_context *context, uint32_t kind, const char *deployment, const char *operation,

@@ -5,6 +5,7 @@
 #define CORE_API_CONTEXT_H
 
 #include <json-c/json.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct memories_context {
     char *plugin_path; /* NULL: the default */
     memories_event_fn *on_event;
     void *user_data;
+    pthread_mutex_t event_lock; /* held round on_event: events come from several threads, one at a time */
     atomic_int cancel; /* set by memories_cancel, by anybody; cleared when a call begins */
     struct store *store;
     struct http_client *http;

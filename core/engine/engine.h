@@ -31,16 +31,16 @@ struct engine {
     const struct plugin *provider;
     void *instance;
     const struct call_environment *environment; /* its cancel is obeyed */
-    void (*on_event)(const struct engine_event *event, void *user_data); /* one at a time, from any thread */
+    void (*on_event)(const struct engine_event *event, void *user_data); /* from any thread, several at once */
     void *user_data;
-    /* After each group of changed nodes when max_unavailable is set: wait until the whole works again. May be NULL. */
+    /* Between groups of changed nodes when max_unavailable is set: waits until the whole works again. May be NULL. */
     int (*gate)(void *user_data, memories_error **error);
     uint32_t max_unavailable; /* nodes updated or replaced at one time; 0: no limit */
     uint32_t attempts; /* tries of one operation; 0: the default (6) */
 };
 
 /* Reads all recorded resources in batches by type (and looks up those in doubt by key and token), writes what changed to
- * the store, and returns the fresh list (as store_resource_list). */
+ * the store unless fence is 0, and returns the fresh list (as store_resource_list). */
 json_object *engine_refresh(struct engine *engine, memories_error **error);
 
 /* Refresh, plan, and run until everything is as desired. Independent operations run at the same time, ready ones of one

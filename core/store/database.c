@@ -32,6 +32,7 @@ static const char *const migrations[] = {
     "  key TEXT NOT NULL, type TEXT NOT NULL, node TEXT, state TEXT NOT NULL, generation INTEGER NOT NULL,"
     "  token TEXT, inputs TEXT, outputs TEXT, depends_on TEXT, doubt TEXT,"
     "  PRIMARY KEY (deployment, key)) STRICT;"
+    "CREATE INDEX resources_by_position ON resources(deployment, position);"
     "CREATE TABLE journal ("
     "  sequence INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  deployment TEXT NOT NULL REFERENCES deployments(id) ON DELETE CASCADE, key TEXT NOT NULL,"

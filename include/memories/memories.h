@@ -115,6 +115,7 @@ struct memories_event {
 #define MEMORIES_EVENT_WARNING 7u  /* something the operator should know */
 #define MEMORIES_EVENT_LOG 8u      /* a line of a plugin's log */
 
+/* Called from the threads that do the work, one call at a time. Of this library it may call memories_cancel only. */
 typedef void memories_event_fn(const struct memories_event *event, void *user_data);
 
 /* All may be NULL or 0: the default. Start from MEMORIES_CONTEXT_OPTIONS_INIT. */

@@ -5,6 +5,17 @@ tests_unit_test_plan_SOURCES = tests/unit/test_plan.c
 tests_unit_test_plan_CFLAGS = $(unit_cflags)
 tests_unit_test_plan_LDADD = $(unit_libs)
 
+# The file that commits, built to kill the process round a commit; in front of libcore.la, it takes the place of the
+# library's own.
+crash_points = core/store/database.c
+crash_cppflags = $(AM_CPPFLAGS) -DMEMORIES_CRASH_POINTS
+
+check_PROGRAMS += tests/unit/test_store
+tests_unit_test_store_SOURCES = tests/unit/test_store.c $(crash_points)
+tests_unit_test_store_CPPFLAGS = $(crash_cppflags)
+tests_unit_test_store_CFLAGS = $(unit_cflags) $(SQLITE_CFLAGS)
+tests_unit_test_store_LDADD = $(unit_libs)
+
 # A host table for tests that drive a plugin's slots directly.
 check_LTLIBRARIES += tests/unit/libfakehost.la
 tests_unit_libfakehost_la_SOURCES = tests/unit/fake_host.c tests/unit/fake_host.h
