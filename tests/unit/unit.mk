@@ -89,5 +89,12 @@ tests_unit_test_standalone_status_SOURCES = tests/unit/test_standalone_status.c 
 tests_unit_test_standalone_status_CFLAGS = $(unit_cflags)
 tests_unit_test_standalone_status_LDADD = $(fake_host_libs)
 
+# The store with crash points in it: its object comes before the library's own.
+check_PROGRAMS += tests/unit/test_crash
+tests_unit_test_crash_SOURCES = tests/unit/test_crash.c core/store/database.c
+tests_unit_test_crash_CPPFLAGS = $(AM_CPPFLAGS) -DMEMORIES_CRASH_POINTS
+tests_unit_test_crash_CFLAGS = $(unit_cflags) $(SQLITE_CFLAGS)
+tests_unit_test_crash_LDADD = $(unit_libs)
+
 endif
 EXTRA_DIST += tests/data/bad-configs.yaml tests/data/guide.json tests/data/parse.yaml tests/data/schema-messages.yaml
