@@ -96,5 +96,10 @@ tests_unit_test_crash_CPPFLAGS = $(AM_CPPFLAGS) -DMEMORIES_CRASH_POINTS
 tests_unit_test_crash_CFLAGS = $(unit_cflags) $(SQLITE_CFLAGS)
 tests_unit_test_crash_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_api
+tests_unit_test_api_SOURCES = tests/unit/test_api.c
+tests_unit_test_api_CFLAGS = $(unit_cflags)
+tests_unit_test_api_LDADD = $(unit_libs)
+
 endif
 EXTRA_DIST += tests/data/bad-configs.yaml tests/data/guide.json tests/data/parse.yaml tests/data/schema-messages.yaml
