@@ -73,9 +73,13 @@ static enum load_failure check_path(const char *path, struct stat *info, memorie
     int code = trust_check(path, &problem);
     if (code == MEMORIES_NOT_FOUND || (!code && stat(path, info)))
         return refuse(LOAD_NOT_FOUND, path, hint, error, "there is no such file");
-    if (code)
-        return refuse(LOAD_UNTRUSTED_PATH, path, memories_error_hint(problem), error, "it is not safe to load: %s",
-                      memories_error_message(problem));
+    if (code) {
+        const char *next_step = memories_error_hint(problem), *cause = memories_error_cause(problem);
+        return refuse(LOAD_UNTRUSTED_PATH, path,
+                      next_step ? next_step : "use a plain path whose every part you can read", error,
+                      "it is not safe to load: %s%s%s", memories_error_message(problem), cause ? ": " : "",
+                      cause ? cause : "");
+    }
     if (!S_ISREG(info->st_mode))
         return refuse(LOAD_NOT_A_PLUGIN, path, "remove it from the plugin directory", error, "it is not a regular file");
     return LOAD_OK;

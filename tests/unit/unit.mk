@@ -37,6 +37,12 @@ tests_unit_test_call_SOURCES = tests/unit/test_call.c
 tests_unit_test_call_CFLAGS = $(unit_cflags)
 tests_unit_test_call_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_loader
+tests_unit_test_loader_SOURCES = tests/unit/test_loader.c
+tests_unit_test_loader_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_DIRECTORY='"$(plugindir)"'
+tests_unit_test_loader_CFLAGS = $(unit_cflags)
+tests_unit_test_loader_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_provider_fake
 tests_unit_test_provider_fake_SOURCES = tests/unit/test_provider_fake.c
 tests_unit_test_provider_fake_CFLAGS = $(unit_cflags)
