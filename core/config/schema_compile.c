@@ -644,6 +644,8 @@ void schema_free(struct schema *schema)
 
 struct node *node_property(const struct node *node, const char *name)
 {
+    if (!node->properties.count) /* bsearch wants an array even of nothing */
+        return NULL;
     struct named_node wanted = { .name = name };
     const struct named_node *found = bsearch(&wanted, node->properties.items, node->properties.count,
                                              sizeof *node->properties.items, compare_named);
