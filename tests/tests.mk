@@ -1,6 +1,7 @@
 # Each test program and script is named after what it proves; a script that can't run here skips (exit 77) with a reason.
 include tests/plugins/plugins.mk
 include tests/unit/unit.mk
+include tests/fuzz/fuzz.mk
 include tests/end_to_end/end_to_end.mk
 EXTRA_DIST += tests/env.sh
 

@@ -23,6 +23,7 @@ static memories_error *error_new(int code)
     return error;
 }
 
+PRINTF_LIKE(1, 0)
 static char *format_arguments(const char *format, va_list arguments)
 {
     struct text text = TEXT_INIT;
@@ -82,6 +83,7 @@ int error_no_memory(memories_error **error)
     return MEMORIES_NO_MEMORY;
 }
 
+PRINTF_LIKE(3, 0)
 static void add_part(memories_error **error, size_t offset, const char *format, va_list arguments)
 {
     if (!error || !*error || *error == &out_of_memory)

@@ -65,6 +65,7 @@ static int32_t invoke_locked(const struct invocation *invocation, struct memorie
     return code;
 }
 
+PRINTF_LIKE(2, 0)
 static memories_error *defect_error(const struct memories_call *call, const char *format, va_list arguments)
 {
     memories_error *error = NULL;

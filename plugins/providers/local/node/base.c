@@ -27,6 +27,7 @@ static int32_t code_of_errno(int number)
     }
 }
 
+__attribute__((format(printf, 3, 0)))
 static void start_error(struct node_error *error, int32_t code, const char *format, va_list arguments)
 {
     error->code = code;
