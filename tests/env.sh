@@ -90,7 +90,7 @@ end_test() {
     code=$?
     trap - EXIT
     if [ -e "$MEMORIES_STATE_DIR/memories.db" ]; then
-        for id in $(memories __complete ids); do
+        for id in $(memories __complete delete '' | cut -f 1); do
             memories --quiet delete "$id" >/dev/null || { echo "left behind: $id in $MEMORIES_STATE_DIR" >&2; exit 1; }
         done
     fi

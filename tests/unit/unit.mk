@@ -107,5 +107,10 @@ tests_unit_test_api_SOURCES = tests/unit/test_api.c
 tests_unit_test_api_CFLAGS = $(unit_cflags)
 tests_unit_test_api_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_cli
+tests_unit_test_cli_SOURCES = tests/unit/test_cli.c
+tests_unit_test_cli_CFLAGS = $(unit_cflags)
+tests_unit_test_cli_LDADD = cli/libcli.la $(CHECK_LIBS) -lm
+
 endif
 EXTRA_DIST += tests/data/bad-configs.yaml tests/data/guide.json tests/data/parse.yaml tests/data/schema-messages.yaml
