@@ -7,6 +7,10 @@ cli_libcli_la_SOURCES = cli/main.c cli/command.h cli/commands.c cli/arguments.c 
 	cli/command_metrics.c cli/command_logs.c cli/command_plugins.c
 cli_libcli_la_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
 
+bin_PROGRAMS += cli/memories
+cli_memories_SOURCES =
+cli_memories_LDADD = cli/libcli.la core/libmemories-core.la $(JSON_C_LIBS) -lpthread -lm
+
 # One script a shell; each asks `memories __complete`, so that they say what the program says.
 EXTRA_DIST += cli/completion/memories.bash cli/completion/memories.zsh cli/completion/memories.fish
 install-data-local: install-completions

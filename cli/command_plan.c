@@ -139,7 +139,7 @@ static int print_part(struct session *session, json_object *plan, const char *pa
     json_object *value;
     if (!json_object_object_get_ex(plan, part, &value))
         return report_problem(session, EXIT_FAILED, NULL, "the plan has no %s", part);
-    return print_json_object(session, value);
+    return print_json_indented(session, value);
 }
 
 int run_plan(struct session *session)
@@ -204,7 +204,9 @@ int run_schema(struct session *session)
     char *text = memories_schema(context, session->settings.arguments[0], session->settings.arguments[1], &error);
     if (!text)
         return report_error(session, error);
-    int code = print_json(session, text);
+    json_object *schema = document_read(session, text);
     memories_free(text);
+    int code = schema ? print_json_indented(session, schema) : EXIT_FAILED;
+    json_object_put(schema);
     return code;
 }

@@ -194,14 +194,23 @@ void print_count(const char *label, uint64_t value)
     printf("%s: %" PRIu64 "\n", label, value);
 }
 
-int print_json_object(const struct session *session, json_object *json)
+static int print_json_form(const struct session *session, json_object *json, int form)
 {
-    const char *text =
-        json_object_to_json_string_ext(json, JSON_FORM | JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
+    const char *text = json_object_to_json_string_ext(json, form);
     if (!text)
         return report_no_memory(session);
     puts(text);
     return EXIT_OK;
+}
+
+int print_json_indented(const struct session *session, json_object *json)
+{
+    return print_json_form(session, json, JSON_FORM | JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
+}
+
+int print_json_object(const struct session *session, json_object *json)
+{
+    return isatty(STDOUT_FILENO) ? print_json_indented(session, json) : print_json_form(session, json, JSON_FORM);
 }
 
 int print_json(const struct session *session, const char *text)

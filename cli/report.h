@@ -28,9 +28,11 @@ void report_advice(const struct session *session, const char *format, ...) PRINT
 void print_field(const char *label, const char *value);
 void print_count(const char *label, uint64_t value);
 
-/* A whole document on standard output, indented. Returns the exit code. */
+/* A whole document on standard output: indented on a terminal, in one line elsewhere. Returns the exit code. */
 int print_json(const struct session *session, const char *text);
 int print_json_object(const struct session *session, json_object *json);
+/* The same, always indented: for documents that are asked for to be read. */
+int print_json_indented(const struct session *session, json_object *json);
 
 /* Once, before anything is printed: from here on a reader that goes away ends the program when its work is done, not
  * in the middle of it. */
