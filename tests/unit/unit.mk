@@ -16,6 +16,12 @@ tests_unit_test_store_CPPFLAGS = $(crash_cppflags)
 tests_unit_test_store_CFLAGS = $(unit_cflags) $(SQLITE_CFLAGS)
 tests_unit_test_store_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_engine
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/fake_cloud.c tests/unit/fake_cloud.h $(crash_points)
+tests_unit_test_engine_CPPFLAGS = $(crash_cppflags)
+tests_unit_test_engine_CFLAGS = $(unit_cflags) $(SQLITE_CFLAGS)
+tests_unit_test_engine_LDADD = $(unit_libs)
+
 # A host table for tests that drive a plugin's slots directly.
 check_LTLIBRARIES += tests/unit/libfakehost.la
 tests_unit_libfakehost_la_SOURCES = tests/unit/fake_host.c tests/unit/fake_host.h
