@@ -96,6 +96,11 @@ tests_unit_test_consensus_status_SOURCES = tests/unit/test_consensus_status.c te
 tests_unit_test_consensus_status_CFLAGS = $(unit_cflags)
 tests_unit_test_consensus_status_LDADD = $(fake_host_libs)
 
+check_PROGRAMS += tests/unit/test_consensus_etcd
+tests_unit_test_consensus_etcd_SOURCES = tests/unit/test_consensus_etcd.c tests/unit/topology.c tests/unit/topology.h
+tests_unit_test_consensus_etcd_CFLAGS = $(unit_cflags)
+tests_unit_test_consensus_etcd_LDADD = $(fake_host_libs) $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_standalone_status
 tests_unit_test_standalone_status_SOURCES = tests/unit/test_standalone_status.c tests/unit/topology.c tests/unit/topology.h
 tests_unit_test_standalone_status_CFLAGS = $(unit_cflags)
