@@ -122,6 +122,24 @@ check_PROGRAMS += tests/unit/test_cli
 tests_unit_test_cli_SOURCES = tests/unit/test_cli.c
 tests_unit_test_cli_CFLAGS = $(unit_cflags)
 tests_unit_test_cli_LDADD = cli/libcli.la $(CHECK_LIBS) -lm
+# The local node's supervisor, as processes; the three programs share a fixture.
+node_test_sources = $(local_node_client_sources) tests/unit/node_fixture.c tests/unit/node_fixture.h
+node_test_libs = $(CHECK_LIBS) $(JSON_C_LIBS) -lpthread
+
+check_PROGRAMS += tests/unit/test_node
+tests_unit_test_node_SOURCES = tests/unit/test_node.c $(node_test_sources)
+tests_unit_test_node_CFLAGS = $(unit_cflags)
+tests_unit_test_node_LDADD = $(node_test_libs)
+
+check_PROGRAMS += tests/unit/test_node_metrics
+tests_unit_test_node_metrics_SOURCES = tests/unit/test_node_metrics.c $(node_test_sources)
+tests_unit_test_node_metrics_CFLAGS = $(unit_cflags)
+tests_unit_test_node_metrics_LDADD = $(node_test_libs)
+
+check_PROGRAMS += tests/unit/test_node_isolation
+tests_unit_test_node_isolation_SOURCES = tests/unit/test_node_isolation.c $(node_test_sources)
+tests_unit_test_node_isolation_CFLAGS = $(unit_cflags)
+tests_unit_test_node_isolation_LDADD = $(node_test_libs)
 
 endif
 EXTRA_DIST += tests/data/bad-configs.yaml tests/data/guide.json tests/data/parse.yaml tests/data/schema-messages.yaml

@@ -35,10 +35,12 @@ static void unescape(char *text)
 /* What of a v1 mount's options names the hierarchy: "rw,cpu,cpuacct,release_agent=/x" -> "cpu,cpuacct". */
 static char *controllers_of(char *options)
 {
-    static const char *const others[] = { "rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode", "none",
-                                          "favordynmods" };
+    static const char *const others[] = {
+        "rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode", "none", "favordynmods"
+    };
     char *result = calloc(1, strlen(options) + 1);
-    for (char *state, *option = strtok_r(options, ",", &state); result && option; option = strtok_r(NULL, ",", &state)) {
+    for (char *state, *option = strtok_r(options, ",", &state); result && option;
+         option = strtok_r(NULL, ",", &state)) {
         bool other = !strncmp(option, "release_agent=", 14);
         for (size_t i = 0; i < ARRAY_COUNT(others); i++)
             other = other || !strcmp(option, others[i]);
@@ -286,7 +288,8 @@ void cgroup_meters_close(struct cgroup_meters *meters)
 static void kill_members(int directory)
 {
     AUTO_FREE char *members = node_read_file(directory, "cgroup.procs", NULL);
-    for (char *state, *line = members ? strtok_r(members, "\n", &state) : NULL; line; line = strtok_r(NULL, "\n", &state))
+    for (char *state, *line = members ? strtok_r(members, "\n", &state) : NULL; line;
+         line = strtok_r(NULL, "\n", &state))
         if (atoi(line) > 0)
             kill(atoi(line), SIGKILL);
 }

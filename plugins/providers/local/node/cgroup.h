@@ -1,8 +1,8 @@
 /*
  * cgroup.h - a node's cgroup: the same path in every hierarchy that is mounted, v1 and v2 alike
  *
- * Machines have v1 hierarchies (one for each controller or a few), one v2 hierarchy, or both ("hybrid": the controllers sit
- * in v1 and v2 only groups processes).
+ * Machines have v1 hierarchies (one for each controller or a few), one v2 hierarchy, or both ("hybrid": the controllers
+ * sit in v1 and v2 only groups processes).
  */
 #ifndef LOCAL_NODE_CGROUP_H
 #define LOCAL_NODE_CGROUP_H
@@ -14,10 +14,11 @@
 #include "plugins/providers/local/node/node_client.h"
 
 struct cgroup_hierarchy {
-    char *mount;       /* where it is mounted: /sys/fs/cgroup/memory */
-    bool unified;      /* v2 */
-    char *controllers; /* v1: "cpu,cpuacct" or "name=systemd"; v2: "" or as in cgroup.controllers, separated by blanks */
-    bool joined;       /* this process was moved into the node's cgroup here */
+    char *mount;  /* where it is mounted: /sys/fs/cgroup/memory */
+    bool unified; /* v2 */
+    char
+        *controllers; /* v1: "cpu,cpuacct" or "name=systemd"; v2: "" or as in cgroup.controllers, separated by blanks */
+    bool joined;      /* this process was moved into the node's cgroup here */
 };
 
 struct cgroups {

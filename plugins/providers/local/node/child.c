@@ -36,7 +36,8 @@ static void add_directories(char *list, const char *from)
     }
 }
 
-/* The variables are for those who run an uninstalled tree, or keep programs in their home; a set-id program obeys neither. */
+/* The variables are for those who run an uninstalled tree, or keep programs in their home; a set-id program obeys
+ * neither. */
 static char *make_search_path(void)
 {
     const char *libexec = secure_getenv("MEMORIES_LIBEXEC_DIR");
@@ -61,7 +62,8 @@ int32_t child_setup_init(struct child_setup *setup, int directory, const char *p
         return node_fail(error, MEMORIES_NO_MEMORY, "out of memory");
     }
     setup->home_directory = openat(directory, "data", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return setup->home_directory < 0 ? node_fail_errno(error, errno, "can't use the directory %s", setup->home) : MEMORIES_OK;
+    return setup->home_directory < 0 ? node_fail_errno(error, errno, "can't use the directory %s", setup->home)
+                                     : MEMORIES_OK;
 }
 
 void child_setup_clear(struct child_setup *setup)
@@ -124,7 +126,9 @@ static char **make_environment(const struct child_setup *setup, char *const *own
     size_t used = 0;
     if (asprintf(&environment[used++], NODE_MARK "=%s", setup->mark) < 0)
         environment[--used] = NULL;
-    const char *const standard[][2] = { { "PATH", setup->search_path }, { "HOME", setup->home }, { "LANG", "C.UTF-8" } };
+    const char *const standard[][2] = { { "PATH", setup->search_path },
+                                        { "HOME", setup->home },
+                                        { "LANG", "C.UTF-8" } };
     for (size_t i = 0; used && i < ARRAY_COUNT(standard); i++) {
         bool replaced = false;
         size_t length = strlen(standard[i][0]);
@@ -156,8 +160,8 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void run_child(const struct child_setup *setup, const char *program, char *const *command, char *const *environment,
-                      int output, int report, pid_t parent)
+static void run_child(const struct child_setup *setup, const char *program, char *const *command,
+                      char *const *environment, int output, int report, pid_t parent)
 {
     /* The parent may have died before the kernel knew what to do then. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)

@@ -8,10 +8,10 @@
 
 /* What all children of one node have in common. */
 struct child_setup {
-    char *search_path;    /* absolute directories, separated by colons */
-    const char *mark;     /* the node's directory, without symbolic links; borrowed */
-    char *home;           /* its data directory: HOME and working directory */
-    int home_directory;   /* the same as a descriptor */
+    char *search_path;  /* absolute directories, separated by colons */
+    const char *mark;   /* the node's directory, without symbolic links; borrowed */
+    char *home;         /* its data directory: HOME and working directory */
+    int home_directory; /* the same as a descriptor */
 };
 
 int32_t child_setup_init(struct child_setup *setup, int directory, const char *path, struct node_error *error);
@@ -22,9 +22,9 @@ void child_setup_clear(struct child_setup *setup);
 char *child_find_program(const struct child_setup *setup, const char *name, const char *what, struct node_error *error);
 
 /*
- * Starts a program in a new session with `output` as its standard output and error; it is killed when this process dies.
- * `environment` comes on top of what every child gets. Returns when the program is being executed: -1 with the reason in
- * `error` when it can't.
+ * Starts a program in a new session with `output` as its standard output and error; it is killed when this process
+ * dies. `environment` comes on top of what every child gets. Returns when the program is being executed: -1 with the
+ * reason in `error` when it can't.
  */
 pid_t child_start(const struct child_setup *setup, char *const *command, char *const *environment, int output,
                   const char *what, struct node_error *error);

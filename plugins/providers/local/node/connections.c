@@ -41,9 +41,9 @@ struct inode_list {
 };
 
 struct connections {
-    int requests;            /* netlink socket for questions */
-    int announcements;       /* netlink socket that hears of closed connections, or -1 */
-    uint32_t address;        /* the node's, network byte order; 0: unknown */
+    int requests;      /* netlink socket for questions */
+    int announcements; /* netlink socket that hears of closed connections, or -1 */
+    uint32_t address;  /* the node's, network byte order; 0: unknown */
     uint32_t sequence;
     struct connection_list known;  /* sorted by cookie: what each had carried at the last sample */
     struct connection_list former; /* the same of the sample before; filled anew by the next one */
@@ -61,8 +61,9 @@ static int open_netlink(void)
 }
 
 /*
- * Lets only connections with the node's address as their own wake the supervisor. An announcement is a netlink header (16
- * bytes) and struct inet_diag_msg, whose id.idiag_src stands 8 bytes behind its begin. BPF loads words in network order.
+ * Lets only connections with the node's address as their own wake the supervisor. An announcement is a netlink header
+ * (16 bytes) and struct inet_diag_msg, whose id.idiag_src stands 8 bytes behind its begin. BPF loads words in network
+ * order.
  */
 static void filter_by_address(int fd, uint32_t address)
 {
@@ -83,7 +84,8 @@ static int open_announcements(uint32_t address)
     if (fd < 0)
         return -1;
     filter_by_address(fd, address);
-    if (!setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &(int){ SKNLGRP_INET_TCP_DESTROY }, sizeof(int)))
+    struct sockaddr_nl group = { .nl_family = AF_NETLINK, .nl_groups = 1u << (SKNLGRP_INET_TCP_DESTROY - 1) };
+    if (!bind(fd, (struct sockaddr *)&group, sizeof group))
         return fd;
     close(fd);
     return -1;
@@ -138,7 +140,8 @@ static int compare_inodes(const void *left, const void *right)
 }
 
 /* The counters in an answer; false when it has none. */
-static bool read_counters(const struct nlmsghdr *header, const struct inet_diag_msg *message, struct connection *connection)
+static bool read_counters(const struct nlmsghdr *header, const struct inet_diag_msg *message,
+                          struct connection *connection)
 {
     int left = (int)header->nlmsg_len - (int)NLMSG_LENGTH(sizeof *message);
     const struct rtattr *attribute = (const struct rtattr *)(const void *)(message + 1);
@@ -165,8 +168,7 @@ static struct connection *find(const struct connection_list *list, uint64_t cook
 
 static bool at_address(const struct connections *connections, const struct inet_diag_msg *message)
 {
-    return connections->address && message->idiag_family == AF_INET &&
-           message->id.idiag_src[0] == connections->address;
+    return connections->address && message->idiag_family == AF_INET && message->id.idiag_src[0] == connections->address;
 }
 
 /* Adds what the connection has carried since it was looked at last. */
@@ -274,7 +276,8 @@ static void dump(struct connections *connections, uint8_t family)
         if (got <= 0)
             return;
         size_t left = (size_t)got;
-        for (const struct nlmsghdr *header = &buffer.header; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
+        for (const struct nlmsghdr *header = &buffer.header; NLMSG_OK(header, left);
+             header = NLMSG_NEXT(header, left)) {
             if (header->nlmsg_seq != connections->sequence)
                 continue;
             if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY)

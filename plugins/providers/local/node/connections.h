@@ -1,11 +1,11 @@
 /*
  * connections.h - network traffic of a node that shares the machine's network
  *
- * All nodes in process isolation talk over loopback, whose counters can't be told apart by node. What each TCP connection
- * carried can: the kernel's socket diagnostics (NETLINK_SOCK_DIAG, sock_diag(7)) tell it without special rights. A
- * connection is the node's when one of its processes holds it, or when its local address is the node's. The kernel also
- * announces connections that close, so that those on the node's address count in full however short they were; of the
- * others (the node's own calls out) what they carried after the last sample is missed.
+ * All nodes in process isolation talk over loopback, whose counters can't be told apart by node. What each TCP
+ * connection carried can: the kernel's socket diagnostics (NETLINK_SOCK_DIAG, sock_diag(7)) tell it without special
+ * rights. A connection is the node's when one of its processes holds it, or when its local address is the node's. The
+ * kernel also announces connections that close, so that those on the node's address count in full however short they
+ * were; of the others (the node's own calls out) what they carried after the last sample is missed.
  */
 #ifndef LOCAL_NODE_CONNECTIONS_H
 #define LOCAL_NODE_CONNECTIONS_H

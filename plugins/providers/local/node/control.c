@@ -29,7 +29,8 @@ int32_t control_open(struct control *control, int directory, const char *path, s
     int failed = control->listener < 0 || bind(control->listener, (struct sockaddr *)&address, sizeof address) ||
                  listen(control->listener, 64);
     umask(mask);
-    return failed ? node_fail_errno(error, errno, "can't make the control socket %s/" NODE_SOCKET_FILE, path) : MEMORIES_OK;
+    return failed ? node_fail_errno(error, errno, "can't make the control socket %s/" NODE_SOCKET_FILE, path)
+                  : MEMORIES_OK;
 }
 
 static void drop(struct control_client *client)
@@ -99,8 +100,8 @@ static void accept_clients(struct control *control)
 static void send_answer(struct control_client *client)
 {
     while (client->answer_sent < client->answer_length) {
-        ssize_t sent = send(client->fd, client->answer + client->answer_sent, client->answer_length - client->answer_sent,
-                            MSG_NOSIGNAL);
+        ssize_t sent = send(client->fd, client->answer + client->answer_sent,
+                            client->answer_length - client->answer_sent, MSG_NOSIGNAL);
         if (sent < 0 && errno == EAGAIN)
             return;
         if (sent < 0) {

@@ -17,7 +17,7 @@
 #define CONTROL_LINE_MAX 1024
 
 struct control_client {
-    int fd;       /* -1: free */
+    int fd; /* -1: free */
     int64_t since_ms;
     char line[CONTROL_LINE_MAX];
     size_t length;

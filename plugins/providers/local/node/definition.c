@@ -14,7 +14,8 @@
 
 #define DEFINITION_VERSION 1
 
-/* What is being read, for the readers of single members: the first thing wrong fills the error, the rest does nothing. */
+/* What is being read, for the readers of single members: the first thing wrong fills the error, the rest does nothing.
+ */
 struct reader {
     const char *path;
     struct node_error *error;
@@ -25,8 +26,8 @@ static void wrong(struct reader *reader, const char *where, const char *key, con
 {
     if (reader->failed)
         return;
-    reader->failed = node_fail(reader->error, MEMORIES_INVALID, "%s/" NODE_DEFINITION_FILE ": %s%s%s is not %s", reader->path,
-                               where, *where ? "." : "", key, expected);
+    reader->failed = node_fail(reader->error, MEMORIES_INVALID, "%s/" NODE_DEFINITION_FILE ": %s%s%s is not %s",
+                               reader->path, where, *where ? "." : "", key, expected);
 }
 
 static void no_memory(struct reader *reader)
@@ -50,15 +51,15 @@ static char *read_text(struct reader *reader, json_object *from, const char *whe
     json_object *value = json_object_object_get(from, key);
     if (!value)
         return NULL;
-    if (json_object_is_type(value, json_type_string) && strlen(json_object_get_string(value)) ==
-                                                            (size_t)json_object_get_string_len(value))
+    if (json_object_is_type(value, json_type_string) &&
+        strlen(json_object_get_string(value)) == (size_t)json_object_get_string_len(value))
         return copy(reader, json_object_get_string(value));
     wrong(reader, where, key, "a text");
     return NULL;
 }
 
-static int64_t read_number(struct reader *reader, json_object *from, const char *where, const char *key, int64_t otherwise,
-                           int64_t maximum)
+static int64_t read_number(struct reader *reader, json_object *from, const char *where, const char *key,
+                           int64_t otherwise, int64_t maximum)
 {
     json_object *value = json_object_object_get(from, key);
     if (!value)
@@ -73,7 +74,8 @@ static int64_t read_number(struct reader *reader, json_object *from, const char 
 }
 
 /* A member that must be there, of a type. */
-static json_object *read_part(struct reader *reader, json_object *from, const char *where, const char *key, json_type type)
+static json_object *read_part(struct reader *reader, json_object *from, const char *where, const char *key,
+                              json_type type)
 {
     json_object *value = json_object_object_get(from, key);
     if (value && json_object_is_type(value, type))
@@ -124,7 +126,7 @@ static char **read_environment(struct reader *reader, json_object *from, const c
     if (!variables)
         return environment;
     size_t count = 0;
-    json_object_object_foreach(variables, name, value) {
+    json_object_object_foreach (variables, name, value) {
         if (!*name || strchr(name, '=') || !json_object_is_type(value, json_type_string))
             wrong(reader, where, "environment", "an object of variables and their texts");
         else if (asprintf(&environment[count], "%s=%s", name, json_object_get_string(value)) >= 0)
@@ -227,7 +229,7 @@ static void read_hosts(struct reader *reader, json_object *from, struct node_def
         no_memory(reader);
         return;
     }
-    json_object_object_foreach(hosts, name, address) {
+    json_object_object_foreach (hosts, name, address) {
         if (!json_object_is_type(address, json_type_string)) {
             wrong(reader, "hosts", name, "an address");
             return;
@@ -245,8 +247,9 @@ static void read_isolation(struct reader *reader, json_object *from, struct node
     if (isolation && !definition->namespaces && strcmp(isolation, "process"))
         wrong(reader, "", "isolation", "process or namespace");
     definition->network_namespace = read_text(reader, from, "", "network_namespace");
-    if (definition->network_namespace && (!definition->namespaces || !*definition->network_namespace ||
-                                          *definition->network_namespace == '.' || strchr(definition->network_namespace, '/')))
+    if (definition->network_namespace &&
+        (!definition->namespaces || !*definition->network_namespace || *definition->network_namespace == '.' ||
+         strchr(definition->network_namespace, '/')))
         wrong(reader, "", "network_namespace", "a name in /run/netns, with namespace isolation");
     definition->hostname = read_text(reader, from, "", "hostname");
     if (!definition->hostname && definition->name)
@@ -324,9 +327,9 @@ int32_t definition_read(int directory, const char *path, struct node_definition 
 
 void definition_free(struct node_definition *definition)
 {
-    char *texts[] = { definition->deployment, definition->key,      definition->name,      definition->token,
-                      definition->hostname,   definition->address,  definition->interface, definition->cgroup,
-                      definition->network_namespace };
+    char *texts[] = { definition->deployment, definition->key,      definition->name,
+                      definition->token,      definition->hostname, definition->address,
+                      definition->interface,  definition->cgroup,   definition->network_namespace };
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
         free(texts[i]);
     for (size_t i = 0; i < definition->host_count; i++) {

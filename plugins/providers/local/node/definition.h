@@ -29,7 +29,8 @@ struct host_name {
 };
 
 struct node_definition {
-    char *deployment; /* NULL where node.json has none; so are key, token, network_namespace, address, interface, cgroup */
+    char *deployment; /* NULL where node.json has none; so are key, token, network_namespace, address, interface, cgroup
+                       */
     char *key;
     char *name;
     char *token;

@@ -23,7 +23,8 @@ static void append(struct log_file *log, const char *bytes, size_t count)
 
 static void open_piece(struct log_file *log)
 {
-    log->fd = openat(log->directory, log->name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+    log->fd =
+        openat(log->directory, log->name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
     struct stat info;
     log->size = log->fd >= 0 && !fstat(log->fd, &info) ? info.st_size : 0;
     if (!log->size && log->header)
@@ -33,7 +34,8 @@ static void open_piece(struct log_file *log)
 void log_file_open(struct log_file *log, int directory, const char *name, int64_t bytes_max, uint32_t files,
                    const char *header)
 {
-    *log = (struct log_file){ .directory = directory, .fd = -1, .bytes_max = bytes_max, .files = files, .header = header };
+    *log =
+        (struct log_file){ .directory = directory, .fd = -1, .bytes_max = bytes_max, .files = files, .header = header };
     snprintf(log->name, sizeof log->name, "%s", name);
     open_piece(log);
 }

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 struct log_file {
-    int directory;      /* borrowed */
-    char name[160];     /* within the directory; "" until log_file_open */
-    int fd;             /* -1 while it can't be opened: each write tries again */
+    int directory;  /* borrowed */
+    char name[160]; /* within the directory; "" until log_file_open */
+    int fd;         /* -1 while it can't be opened: each write tries again */
     int64_t size;
     int64_t bytes_max;  /* 0: no limit */
     uint32_t files;     /* pieces kept, the present one among them */

@@ -25,6 +25,8 @@
 #include "plugins/providers/local/node/sweep.h"
 
 #define SWEEP_MS 10000
+#define ANSWER_MS 5000
+#define END_MS 30000
 
 struct launch {
     char *path;    /* of the node's directory, without symbolic links */
@@ -70,8 +72,8 @@ static void detach(struct launch *launch)
 
 static struct supervisor *begin(struct launch *launch, pid_t host_pid, struct node_error *error)
 {
-    if (launch->definition.namespaces && namespaces_furnish(&launch->definition, &launch->groups, launch->directory,
-                                                            launch->path, launch->notes, error))
+    if (launch->definition.namespaces &&
+        namespaces_furnish(&launch->definition, &launch->groups, launch->directory, launch->path, launch->notes, error))
         return NULL;
     const struct supervisor_setup setup = {
         .path = launch->path,
@@ -156,8 +158,8 @@ static int32_t await_supervisor(pid_t pid, int answer, struct node_error *error)
     return error->code;
 }
 
-/* Returns 0 when the node is up, 1 when the supervisor has reported why not, else a code with the reason in `error`. In the
- * supervisor it never returns. */
+/* Returns 0 when the node is up, 1 when the supervisor has reported why not, else a code with the reason in `error`. In
+ * the supervisor it never returns. */
 static int32_t fork_supervisor(struct launch *launch, struct node_error *error)
 {
     int go[2], answer[2];
@@ -169,7 +171,7 @@ static int32_t fork_supervisor(struct launch *launch, struct node_error *error)
     if (!pid) {
         close(go[1]);
         close(answer[0]);
-        exit(supervise(launch, go[0], answer[1]));
+        _exit(supervise(launch, go[0], answer[1]));
     }
     close(go[0]);
     close(answer[1]);
@@ -183,6 +185,44 @@ static int32_t fork_supervisor(struct launch *launch, struct node_error *error)
     return failed;
 }
 
+/* The lock is taken. A supervisor that answers has the node; one that is about to end, stopped or killed, has it no
+ * more: then this waits for its end. */
+static int32_t ask_holder(const struct launch *launch, bool *running, struct node_error *error)
+{
+    AUTO_FREE char *text = node_status(launch->path, ANSWER_MS, error);
+    AUTO_JSON json_object *status = text ? json_tokener_parse(text) : NULL;
+    *running = status && !json_get_bool(status, "stopping", false);
+    if (*running || (!text && error->code == MEMORIES_NOT_FOUND))
+        return MEMORIES_OK;
+    if (!text && error->code == MEMORIES_TIMEOUT) {
+        node_hint(error, "stop the node first, which ends a supervisor that hangs");
+        return error->code;
+    }
+    struct node_record record;
+    AUTO_FD int pidfd = node_record_read(launch->alive, &record) ? node_record_pidfd(&record) : -1;
+    if (pidfd < 0 || node_wait_pidfd(pidfd, node_monotonic_ms() + END_MS))
+        return MEMORIES_OK;
+    return node_fail(error, MEMORIES_BUSY, "the supervisor of %s is stopping and does not end", launch->path);
+}
+
+/* Tries to become the one who runs the node. *running: another is. */
+static int32_t become_alive(const struct launch *launch, bool *running, struct node_error *error)
+{
+    int64_t deadline_ms = node_monotonic_ms() + END_MS;
+    *running = false;
+    while (node_lock_take(launch->alive, NODE_LOCK_ALIVE, false)) {
+        if (errno != EAGAIN && errno != EACCES)
+            return node_fail_errno(error, errno, "can't lock %s/" NODE_LOCK_FILE, launch->path);
+        int32_t failed = ask_holder(launch, running, error);
+        if (failed || *running)
+            return failed;
+        if (node_monotonic_ms() > deadline_ms)
+            return node_fail(error, MEMORIES_BUSY, "%s/" NODE_LOCK_FILE " is held, and not by a supervisor",
+                             launch->path);
+    }
+    return MEMORIES_OK;
+}
+
 /* *running: another supervisor has the node, nothing is to be done. */
 static int32_t take_node(struct launch *launch, const char *directory, bool *running, struct node_error *error)
 {
@@ -194,11 +234,9 @@ static int32_t take_node(struct launch *launch, const char *directory, bool *run
     launch->change = launch->alive < 0 ? -1 : node_lock_open(launch->directory);
     if (launch->change < 0 || node_lock_take(launch->change, NODE_LOCK_CHANGE, true))
         return node_fail_errno(error, errno, "can't lock %s/" NODE_LOCK_FILE, launch->path);
-    *running = node_lock_take(launch->alive, NODE_LOCK_ALIVE, false) != 0;
-    if (*running && errno != EAGAIN && errno != EACCES)
-        return node_fail_errno(error, errno, "can't lock %s/" NODE_LOCK_FILE, launch->path);
-    if (*running)
-        return MEMORIES_OK;
+    int32_t failed = become_alive(launch, running, error);
+    if (failed || *running)
+        return failed;
     return sweep_node(launch->alive, launch->path, node_monotonic_ms() + SWEEP_MS, error);
 }
 
@@ -263,8 +301,9 @@ static int32_t start(struct launch *launch, const char *directory, struct node_e
 int main(int argc, char **argv)
 {
     if (argc != 2 || argv[1][0] == '-') {
-        fprintf(stderr, "usage: memories-node DIRECTORY\n"
-                        "Starts the supervisor of a local node; `memories` does that itself when a node is to be started.\n");
+        fprintf(stderr,
+                "usage: memories-node DIRECTORY\n"
+                "Starts the supervisor of a local node; `memories` does that itself when a node is to be started.\n");
         return 2;
     }
     close_range(STDERR_FILENO + 1, ~0U, 0);
@@ -278,5 +317,6 @@ int main(int argc, char **argv)
     if (failed < 0)
         report(STDOUT_FILENO, &error);
     release(&launch);
-    return failed ? 1 : 0;
+    /* Launcher and supervisor end at once: a leak checker at the exit would wait for ever for a process 1 to stop. */
+    _exit(failed ? 1 : 0);
 }

@@ -98,8 +98,9 @@ static int64_t at_least(int64_t value, int64_t last)
 
 void metrics_sample(struct metrics *metrics)
 {
-    struct node_sample sample = { .time_ms = node_now_ms(), .run_ms = metrics->run_ms, .network_receive_bytes = -1,
-                                  .network_send_bytes = -1 };
+    struct node_sample sample = {
+        .time_ms = node_now_ms(), .run_ms = metrics->run_ms, .network_receive_bytes = -1, .network_send_bytes = -1
+    };
     metrics->next_ms = node_monotonic_ms() + metrics->definition->metrics_interval_ms;
     if (processes_list(&metrics->processes))
         return;
@@ -117,10 +118,11 @@ void metrics_sample(struct metrics *metrics)
     sample.disk_write_bytes = at_least(sample.disk_write_bytes, last->disk_write_bytes);
     metrics->last = sample;
     char line[256];
-    int length = snprintf(line, sizeof line,
-                          "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n",
-                          sample.time_ms, sample.run_ms, sample.cpu_ns, sample.memory_bytes, sample.disk_read_bytes,
-                          sample.disk_write_bytes, sample.network_receive_bytes, sample.network_send_bytes);
+    int length =
+        snprintf(line, sizeof line,
+                 "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n",
+                 sample.time_ms, sample.run_ms, sample.cpu_ns, sample.memory_bytes, sample.disk_read_bytes,
+                 sample.disk_write_bytes, sample.network_receive_bytes, sample.network_send_bytes);
     log_file_write(&metrics->file, line, (size_t)length);
 }
 

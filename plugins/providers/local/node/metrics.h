@@ -15,9 +15,9 @@ struct metrics {
     struct log_file file;
     const struct node_definition *definition; /* borrowed */
     int64_t run_ms;
-    int64_t next_ms; /* monotonic: when the next sample is due; INT64_MAX: never */
+    int64_t next_ms;                    /* monotonic: when the next sample is due; INT64_MAX: never */
     const struct cgroup_meters *meters; /* borrowed */
-    struct connections *connections; /* when the node shares the machine's network */
+    struct connections *connections;    /* when the node shares the machine's network */
     struct process_list processes;
     struct node_sample last;
 };

@@ -89,8 +89,8 @@ static void make_link_target(const char *path)
 }
 
 /* Puts a file of the node's in the place of one in /etc. */
-static int32_t replace_file(int directory, const char *name, const char *target, const char *content, json_object *notes,
-                            struct node_error *error)
+static int32_t replace_file(int directory, const char *name, const char *target, const char *content,
+                            json_object *notes, struct node_error *error)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "run/%s", name);
@@ -189,7 +189,8 @@ static int32_t mount_sys(const struct cgroups *groups, json_object *notes, struc
         const struct cgroup_hierarchy *hierarchy = &groups->items[i];
         if (!hierarchy->joined || strncmp(hierarchy->mount, CGROUP_ROOT, sizeof CGROUP_ROOT - 1))
             continue;
-        /* Several hierarchies are mounted in directories, which something must hold; v2 alone is mounted on the root. */
+        /* Several hierarchies are mounted in directories, which something must hold; v2 alone is mounted on the root.
+         */
         if (!covered && strcmp(hierarchy->mount, CGROUP_ROOT) &&
             mount("tmpfs", CGROUP_ROOT, "tmpfs", PLAIN_MOUNT, "mode=755"))
             add_note(notes, errno, "the node has no", CGROUP_ROOT);

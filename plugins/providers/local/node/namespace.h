@@ -1,9 +1,10 @@
 /*
  * namespace.h - the namespaces of a node in namespace isolation
  *
- * The node's own pid, mount, uts, ipc and cgroup namespaces, and the network namespace that the provider has made. Inside:
- * its own /proc, /sys (so that /sys/class/net shows its interfaces), /run, host name, /etc/hosts and /etc/resolv.conf (empty:
- * there is no name server), and each cgroup hierarchy mounted with the node's cgroup as its root.
+ * The node's own pid, mount, uts, ipc and cgroup namespaces, and the network namespace that the provider has made.
+ * Inside: its own /proc, /sys (so that /sys/class/net shows its interfaces), /run, host name, /etc/hosts and
+ * /etc/resolv.conf (empty: there is no name server), and each cgroup hierarchy mounted with the node's cgroup as its
+ * root.
  */
 #ifndef LOCAL_NODE_NAMESPACE_H
 #define LOCAL_NODE_NAMESPACE_H

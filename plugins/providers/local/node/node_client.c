@@ -302,7 +302,8 @@ static void read_output(struct starting *starting)
 {
     char surplus[1024];
     size_t room = sizeof starting->text - 1 - starting->length;
-    ssize_t got = read(starting->output, room ? starting->text + starting->length : surplus, room ? room : sizeof surplus);
+    ssize_t got =
+        read(starting->output, room ? starting->text + starting->length : surplus, room ? room : sizeof surplus);
     if (got > 0 && room)
         starting->length += (size_t)got;
     if (got == 0 || (got < 0 && errno != EINTR))
@@ -346,7 +347,8 @@ static void sweep_failed(struct node_job *nodes, size_t count)
 
 size_t node_start_all(struct node_job *nodes, size_t count, const char *program)
 {
-    /* After a crash of many nodes one search for their processes is enough. What can't be swept the launcher reports. */
+    /* After a crash of many nodes one search for their processes is enough. What can't be swept the launcher reports.
+     */
     node_sweep_all(nodes, count);
     struct starting *active = calloc(AT_ONCE, sizeof *active);
     for (size_t i = 0; !active && i < count; i++)
@@ -476,7 +478,8 @@ static int pidfd_of_record(int directory)
     return lock >= 0 && node_record_read(lock, &record) ? node_record_pidfd(&record) : -1;
 }
 
-/* Tells the supervisor to stop; a pidfd to wait for, or -1 when it does not run (result MEMORIES_OK) or can't be reached. */
+/* Tells the supervisor to stop; a pidfd to wait for, or -1 when it does not run (result MEMORIES_OK) or can't be
+ * reached. */
 static int begin_stop(struct node_job *job)
 {
     job->result = MEMORIES_OK;
@@ -545,9 +548,14 @@ int32_t node_stop(const char *directory, uint32_t timeout_ms, struct node_error 
 /* A line of eight numbers and nothing else; the header and what a full disk cut short are neither. */
 static bool parse_sample(const char *line, struct node_sample *sample)
 {
-    int64_t *const fields[] = { &sample->time_ms,         &sample->run_ms,           &sample->cpu_ns,
-                                &sample->memory_bytes,    &sample->disk_read_bytes,  &sample->disk_write_bytes,
-                                &sample->network_receive_bytes, &sample->network_send_bytes };
+    int64_t *const fields[] = { &sample->time_ms,
+                                &sample->run_ms,
+                                &sample->cpu_ns,
+                                &sample->memory_bytes,
+                                &sample->disk_read_bytes,
+                                &sample->disk_write_bytes,
+                                &sample->network_receive_bytes,
+                                &sample->network_send_bytes };
     for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
         char *end;
         *fields[i] = strtoll(line, &end, 10);

@@ -1,18 +1,18 @@
 /*
  * node_client.h - starting, stopping and asking the supervisor of a local node
  *
- * A local node is a directory. Its supervisor is one `memories-node` process, which outlives whoever started it and keeps
- * the node's services running:
+ * A local node is a directory. Its supervisor is one `memories-node` process, which outlives whoever started it and
+ * keeps the node's services running:
  *
  *     DIRECTORY/            0700, made by the provider, as are the four directories below
  *         node.json         0600, what to run; written by the provider before each start (docs/node.md)
  *         config/           files of the bootstrap, keys among them; written by the provider
  *         data/             HOME and working directory of the services
  *         log/              SERVICE.log, SERVICE.log.1 …; commands.log; supervisor.log
- *         run/              commands-done once the bootstrap's commands have succeeded; files that are mounted over /etc
- *         lock              locked as long as the supervisor lives; holds "PID START_TIME"
+ *         run/              commands-done, once those have succeeded; files that are mounted over /etc
+ *         lock              locked as long as the supervisor lives; says what there is to sweep
  *         control.sock      the supervisor's control socket
- *         metrics, metrics.1
+ *         metrics           samples; metrics.1 holds older ones
  *
  * The lock is the truth: a node runs exactly as long as its lock is held, whatever other files say. Nothing here keeps
  * state between calls, and all functions may be called from any thread and any process, for the same node too. They
@@ -47,16 +47,16 @@ struct node_job {
 
 /*
  * Starts the node's supervisor: `program` is the path of memories-node. A running node is left alone: that is success.
- * What an earlier supervisor may have left behind is swept first.
+ * One that is just stopping is waited for and started again. What an earlier supervisor may have left is swept first.
  *
- * Returns MEMORIES_OK when the supervisor holds the lock, has set up cgroup and namespaces, answers on its control socket
- * and has started every service that has no start delay. While bootstrap commands are still to run, it does not wait for
- * them: the node is up and node_status tells "commands": "running", then "done" or "failed".
- * Otherwise nothing of the node runs, and `error` says which step failed and why: a program that is not in the search
- * path, a missing network namespace, a bad node.json …
+ * Returns MEMORIES_OK when the supervisor holds the lock, has set up cgroup and namespaces, answers on its control
+ * socket and has started every service that has no start delay. While bootstrap commands are still to run, it does not
+ * wait for them: the node is up and node_status tells "commands": "running", then "done" or "failed". Otherwise nothing
+ * of the node runs, and `error` says which step failed and why: a program that is not in the search path, a missing
+ * network namespace, a bad node.json …
  *
- * The supervisor's search path for services is: $MEMORIES_LIBEXEC_DIR (else the installed one), the absolute elements of
- * the caller's PATH, /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin. Nothing else of the caller's
+ * The supervisor's search path for services is: $MEMORIES_LIBEXEC_DIR (else the installed one), the absolute elements
+ * of the caller's PATH, /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin. Nothing else of the caller's
  * environment reaches it.
  */
 int32_t node_start(const char *directory, const char *program, struct node_error *error);
@@ -66,7 +66,8 @@ size_t node_start_all(struct node_job *nodes, size_t count, const char *program)
 /*
  * Stops the node: SIGTERM to each service, SIGKILL after its stop_timeout_ms, then everything that they left; the
  * supervisor ends last, and node_sweep's work is done. When all that takes longer than timeout_ms, the supervisor is
- * killed too. A node that does not run is success. Afterwards the node's directory may be removed, or the node started again.
+ * killed too. A node that does not run is success. Afterwards the node's directory may be removed, or the node started
+ * again.
  */
 int32_t node_stop(const char *directory, uint32_t timeout_ms, struct node_error *error);
 size_t node_stop_all(struct node_job *nodes, size_t count, uint32_t timeout_ms);
@@ -88,9 +89,9 @@ bool node_is_running(const char *directory);
  * run, MEMORIES_TRANSIENT while it is just starting or stopping, MEMORIES_TIMEOUT. The text is the caller's (free):
  *
  *     {"version": 1, "deployment": "…", "key": "node/node1", "name": "node1", "token": "…", "generation": 1,
- *      "isolation": "process", "pid": 1234, "started_at_ms": 1767225600000,
+ *      "isolation": "process", "pid": 1234, "started_at_ms": 1767225600000, "stopping": false,
  *      "commands": "none" | "running" | "done" | "failed",
- *      "commands_error": null | "mkdir -p /x: exited with status 1",
+ *      "commands_error": null | "mkdir -p /x: exit 1",
  *      "services": [{"name": "etcd", "state": "running", "pid": 1240, "restarts": 0, "exit": null}],
  *      "notes": ["no cgroup: can't make /sys/fs/cgroup/cpu/memories: Permission denied"]}
  *
@@ -110,9 +111,9 @@ char *node_status(const char *directory, uint32_t timeout_ms, struct node_error 
  * taken between samples of the same run.
  */
 struct node_sample {
-    int64_t time_ms;    /* since 1970 */
-    int64_t run_ms;     /* when this run of the supervisor began: names the run */
-    int64_t cpu_ns;     /* processor time used by all of the node's processes */
+    int64_t time_ms; /* since 1970 */
+    int64_t run_ms;  /* when this run of the supervisor began: names the run */
+    int64_t cpu_ns;  /* processor time used by all of the node's processes */
     int64_t memory_bytes;
     int64_t disk_read_bytes;
     int64_t disk_write_bytes;
@@ -124,8 +125,8 @@ struct node_sample {
 typedef int node_sample_fn(void *context, const struct node_sample *sample);
 
 /*
- * Calls `each` for every sample with start_ms <= time_ms < end_ms, oldest first. The first sample of a run stands at its
- * start, then one each metrics_interval_ms. A node without any samples is success. Works for stopped nodes.
+ * Calls `each` for every sample with start_ms <= time_ms < end_ms, oldest first. The first sample of a run stands at
+ * its start, then one each metrics_interval_ms. A node without any samples is success. Works for stopped nodes.
  */
 int32_t node_metrics_read(const char *directory, int64_t start_ms, int64_t end_ms, node_sample_fn *each, void *context,
                           struct node_error *error);

@@ -91,10 +91,10 @@ int64_t processes_cpu_ns(const struct process_list *list)
         const char *behind_name = stat ? strrchr(stat, ')') : NULL;
         uint64_t user, system;
         int64_t children_user, children_system;
-        if (behind_name && sscanf(behind_name,
-                                  ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNd64
-                                  " %" SCNd64,
-                                  &user, &system, &children_user, &children_system) == 4)
+        if (behind_name &&
+            sscanf(behind_name,
+                   ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNd64 " %" SCNd64, &user,
+                   &system, &children_user, &children_system) == 4)
             ticks += user + system + (uint64_t)children_user + (uint64_t)children_system;
     }
     return (int64_t)(ticks * (UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK)));

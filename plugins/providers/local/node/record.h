@@ -1,10 +1,10 @@
 /*
  * record.h - a node's lock file: who runs the node, who changes it, and what must be swept
  *
- * The locks are open file description locks on single bytes of DIRECTORY/lock: they follow the descriptor across fork, end
- * with its last copy, and can be tested without being taken.
- * The content is one line, "PID START_TIME CGROUP": the supervisor as the host sees it, and the cgroup that it uses ("-":
- * none). "0 0 CGROUP" after a clean end: no process can be left, only the cgroup itself. Empty: nothing is left.
+ * The locks are open file description locks on single bytes of DIRECTORY/lock: they follow the descriptor across fork,
+ * end with its last copy, and can be tested without being taken. The content is one line, "PID START_TIME CGROUP": the
+ * supervisor as the host sees it, and the cgroup that it uses ("-": none). "0 0 CGROUP" after a clean end: no process
+ * can be left, only the cgroup itself. Empty: nothing is left.
  */
 #ifndef LOCAL_NODE_RECORD_H
 #define LOCAL_NODE_RECORD_H

@@ -93,7 +93,8 @@ int32_t service_start(struct service *service, const struct child_setup *setup, 
     snprintf(what, sizeof what, "service %s", definition->name);
     service->restarts += service->started_before;
     service->started_before = true;
-    service->pid = child_start(setup, definition->command, definition->environment, service->output.write_end, what, error);
+    service->pid =
+        child_start(setup, definition->command, definition->environment, service->output.write_end, what, error);
     if (service->pid < 0) {
         service->pid = 0;
         snprintf(service->exit, sizeof service->exit, "can't execute %.120s: %.100s", definition->command[0],

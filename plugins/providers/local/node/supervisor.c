@@ -87,7 +87,8 @@ static void finish_commands(struct supervisor *supervisor)
     supervisor->commands.state = COMMANDS_DONE;
     AUTO_FD int mark = openat(supervisor->setup.directory, NODE_COMMANDS_MARK, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (mark < 0 || fsync(mark))
-        log_file_printf(&supervisor->log, "can't make " NODE_COMMANDS_MARK ", the commands will run again at the next start: %s",
+        log_file_printf(&supervisor->log,
+                        "can't make " NODE_COMMANDS_MARK ", the commands will run again at the next start: %s",
                         strerror(errno));
     begin_services(supervisor);
 }
@@ -193,7 +194,8 @@ static int32_t start_service(struct supervisor *supervisor, struct service *serv
     return failed;
 }
 
-/* The reason for an early error is clearer than that for a late one: all programs must be there before any is started. */
+/* The reason for an early error is clearer than that for a late one: all programs must be there before any is started.
+ */
 static int32_t check_programs(struct supervisor *supervisor, struct node_error *error)
 {
     for (size_t i = 0; i < supervisor->service_count; i++) {
@@ -310,6 +312,7 @@ static char *status_text(const struct supervisor *supervisor)
     failed |= json_set_string(status, "isolation", definition->namespaces ? "namespace" : "process");
     failed |= json_set_int(status, "pid", supervisor->setup.host_pid);
     failed |= json_set_int(status, "started_at_ms", supervisor->setup.run_ms);
+    failed |= json_set_bool(status, "stopping", supervisor->stopping);
     failed |= json_set_string(status, "commands", commands_names[supervisor->commands.state]);
     failed |= json_set_string(status, "commands_error", text_or_null(supervisor->commands.error));
     json_object *services = json_set_new_array(status, "services");
@@ -360,7 +363,8 @@ static void turn(struct supervisor *supervisor)
     struct pollfd *polled = supervisor->polled;
     size_t count = 0;
     polled[count++] = (struct pollfd){ .fd = supervisor->signals, .events = POLLIN };
-    polled[count++] = (struct pollfd){ .fd = connections_descriptor(supervisor->metrics.connections), .events = POLLIN };
+    polled[count++] =
+        (struct pollfd){ .fd = connections_descriptor(supervisor->metrics.connections), .events = POLLIN };
     polled[count++] = (struct pollfd){ .fd = supervisor->commands.output.read_end, .events = POLLIN };
     size_t first_service = count;
     for (size_t i = 0; i < supervisor->service_count; i++)
@@ -458,8 +462,8 @@ static int32_t open_all(struct supervisor *supervisor, struct node_error *error)
     if (!failed)
         failed = control_open(&supervisor->control, setup->directory, setup->path, error);
     if (!failed && supervisor->commands.state == COMMANDS_RUNNING)
-        failed = output_open(&supervisor->commands.output, supervisor->log_directory, "commands", supervisor->definition,
-                             error);
+        failed = output_open(&supervisor->commands.output, supervisor->log_directory, "commands",
+                             supervisor->definition, error);
     return failed ? failed : open_services(supervisor, error);
 }
 

@@ -96,7 +96,8 @@ int32_t sweep_processes(const char **directories, size_t count, int64_t deadline
     if (!count)
         return MEMORIES_OK;
     qsort(directories, count, sizeof *directories, compare_paths);
-    /* What forks while the pass goes by may be missed by it: only a pass that finds nothing proves that all are gone. */
+    /* What forks while the pass goes by may be missed by it: only a pass that finds nothing proves that all are gone.
+     */
     for (bool found = true; found;) {
         found = false;
         bool ended = kill_marked(directories, count, deadline_ms, &found);

@@ -14,8 +14,8 @@
 int32_t sweep_processes(const char **directories, size_t count, int64_t deadline_ms, struct node_error *error);
 
 /*
- * Sweeps the node whose lock file is `lock`: waits for the end of a supervisor that is still dying, kills what carries the
- * mark of `directory`, removes the cgroup. The caller holds NODE_LOCK_CHANGE and has found NODE_LOCK_ALIVE free.
+ * Sweeps the node whose lock file is `lock`: waits for the end of a supervisor that is still dying, kills what carries
+ * the mark of `directory`, removes the cgroup. The caller holds NODE_LOCK_CHANGE and has found NODE_LOCK_ALIVE free.
  */
 int32_t sweep_node(int lock, const char *directory, int64_t deadline_ms, struct node_error *error);
 
