@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -146,17 +145,4 @@ int node_write_file(int directory, const char *path, const char *content)
 {
     AUTO_FD int fd = openat(directory, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     return fd < 0 ? -1 : node_write_all(fd, content, strlen(content));
-}
-
-bool node_wait_pidfd(int pidfd, int64_t deadline_ms)
-{
-    for (;;) {
-        int64_t left = deadline_ms - node_monotonic_ms();
-        struct pollfd ended = { .fd = pidfd, .events = POLLIN };
-        int ready = poll(&ended, 1, left < 0 ? 0 : (int)left);
-        if (ready > 0)
-            return true;
-        if (left <= 0 && ready == 0)
-            return false;
-    }
 }

@@ -42,7 +42,4 @@ char *node_read_file(int directory, const char *path, size_t *count);
 /* Replaces a file's content in place, for files that are no configuration: /proc, cgroups. */
 int node_write_file(int directory, const char *path, const char *content);
 
-/* Waits until the process ends or the deadline (node_monotonic_ms) has passed; true when it ended. */
-bool node_wait_pidfd(int pidfd, int64_t deadline_ms);
-
 #endif

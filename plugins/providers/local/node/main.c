@@ -128,7 +128,7 @@ static int supervise(struct launch *launch, int go, int answer)
 
 static int32_t write_record(const struct launch *launch, pid_t pid, struct node_error *error)
 {
-    struct node_record record = { .pid = pid, .start_time = node_process_start_time(pid) };
+    struct node_record record = { .pid = pid, .start_time = process_start_time(pid) };
     snprintf(record.cgroup, sizeof record.cgroup, "%s", launch->definition.cgroup ? launch->definition.cgroup : "-");
     if (!node_record_write(launch->alive, &record))
         return MEMORIES_OK;
@@ -199,8 +199,12 @@ static int32_t ask_holder(const struct launch *launch, bool *running, struct nod
         return error->code;
     }
     struct node_record record;
-    AUTO_FD int pidfd = node_record_read(launch->alive, &record) ? node_record_pidfd(&record) : -1;
-    if (pidfd < 0 || node_wait_pidfd(pidfd, node_monotonic_ms() + END_MS))
+    struct process process;
+    if (!node_record_read(launch->alive, &record) || !node_record_hold(&record, &process))
+        return MEMORIES_OK;
+    bool ended = process_wait(&process, node_monotonic_ms() + END_MS);
+    process_release(&process);
+    if (ended)
         return MEMORIES_OK;
     return node_fail(error, MEMORIES_BUSY, "the supervisor of %s is stopping and does not end", launch->path);
 }

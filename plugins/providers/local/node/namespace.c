@@ -62,7 +62,7 @@ static int32_t mount_run(int directory, const char *path, struct node_error *err
         return MEMORIES_OK;
     char source[64];
     snprintf(source, sizeof source, "/proc/self/fd/%d", directory);
-    if (make_directories(path) || mount(source, path, NULL, MS_BIND, NULL))
+    if (make_directories(path) || mount(source, path, "none", MS_BIND, NULL))
         return node_fail_errno(error, errno, "can't keep %s in the node's /run", path);
     return MEMORIES_OK;
 }
@@ -99,7 +99,7 @@ static int32_t replace_file(int directory, const char *name, const char *target,
         return node_fail_errno(error, errno, "can't write the node's %s", target);
     snprintf(path, sizeof path, "/proc/self/fd/%d/run/%s", directory, name);
     make_link_target(target);
-    if (!mount(path, target, NULL, MS_BIND, NULL))
+    if (!mount(path, target, "none", MS_BIND, NULL))
         return MEMORIES_OK;
     /* A machine without that file has nothing that the node should not see. */
     if (errno != ENOENT)
@@ -207,7 +207,7 @@ static int32_t mount_sys(const struct cgroups *groups, json_object *notes, struc
 int32_t namespaces_furnish(const struct node_definition *definition, const struct cgroups *groups, int directory,
                            const char *path, json_object *notes, struct node_error *error)
 {
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+    if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL))
         return node_fail_errno(error, errno, "can't part the node's mounts from the machine's");
     int32_t failed = mount_run(directory, path, error);
     if (!failed)

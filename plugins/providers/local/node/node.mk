@@ -6,6 +6,8 @@ local_node_client_sources = \
 	plugins/providers/local/node/cgroup.h \
 	plugins/providers/local/node/node_client.c \
 	plugins/providers/local/node/node_client.h \
+	plugins/providers/local/node/process.c \
+	plugins/providers/local/node/process.h \
 	plugins/providers/local/node/record.c \
 	plugins/providers/local/node/record.h \
 	plugins/providers/local/node/sweep.c \
@@ -36,6 +38,8 @@ plugins_providers_local_node_memories_node_SOURCES = \
 	plugins/providers/local/node/node_client.h \
 	plugins/providers/local/node/processes.c \
 	plugins/providers/local/node/processes.h \
+	plugins/providers/local/node/process.c \
+	plugins/providers/local/node/process.h \
 	plugins/providers/local/node/record.c \
 	plugins/providers/local/node/record.h \
 	plugins/providers/local/node/service.c \

@@ -9,13 +9,13 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #include "plugins/providers/local/node/base.h"
+#include "plugins/providers/local/node/process.h"
 #include "plugins/providers/local/node/record.h"
 #include "plugins/providers/local/node/sweep.h"
 
@@ -464,65 +464,76 @@ static void await_change(int directory)
 }
 
 /* The process that made the socket, as this process sees it. */
-static int pidfd_of_peer(int fd)
+static bool hold_peer(int fd, struct process *process)
 {
     struct ucred peer;
     socklen_t size = sizeof peer;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) || peer.pid <= 0 ? -1 : pidfd_open(peer.pid, 0);
+    return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) && process_hold(process, peer.pid, 0);
 }
 
-static int pidfd_of_record(int directory)
+static bool hold_recorded(int directory, struct process *process)
 {
     AUTO_FD int lock = openat(directory, NODE_LOCK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct node_record record;
-    return lock >= 0 && node_record_read(lock, &record) ? node_record_pidfd(&record) : -1;
+    return lock >= 0 && node_record_read(lock, &record) && node_record_hold(&record, process);
 }
 
-/* Tells the supervisor to stop; a pidfd to wait for, or -1 when it does not run (result MEMORIES_OK) or can't be
- * reached. */
-static int begin_stop(struct node_job *job)
+static bool tell_by_socket(int directory, struct process *supervisor)
 {
+    AUTO_FD int fd = connect_in(directory, 1000);
+    if (fd < 0 || !hold_peer(fd, supervisor))
+        return false;
+    if (!send_command(fd, "stop"))
+        return true;
+    process_release(supervisor);
+    return false;
+}
+
+static bool tell_by_signal(int directory, struct process *supervisor)
+{
+    if (!hold_recorded(directory, supervisor))
+        return false;
+    if (!process_kill(supervisor, SIGTERM))
+        return true;
+    process_release(supervisor);
+    return false;
+}
+
+/* Tells the supervisor to stop; none is held when it does not run (result MEMORIES_OK) or can't be reached. */
+static void begin_stop(struct node_job *job, struct process *supervisor)
+{
+    *supervisor = (struct process)PROCESS_NONE;
     job->result = MEMORIES_OK;
     AUTO_FD int directory = open_directory(job->directory);
     if (directory < 0)
-        return -1;
+        return;
     await_change(directory);
-    if (!is_running_in(directory))
-        return -1;
-    AUTO_FD int fd = connect_in(directory, 1000);
-    int pidfd = fd < 0 ? -1 : pidfd_of_peer(fd);
-    if (pidfd >= 0 && !send_command(fd, "stop"))
-        return pidfd;
-    close_fd(&pidfd);
-    pidfd = pidfd_of_record(directory);
-    if (pidfd >= 0 && !pidfd_send_signal(pidfd, SIGTERM, NULL, 0))
-        return pidfd;
-    close_fd(&pidfd);
+    if (!is_running_in(directory) || tell_by_socket(directory, supervisor) || tell_by_signal(directory, supervisor))
+        return;
     if (is_running_in(directory))
         job->result = node_fail(&job->error, MEMORIES_FAILED, "the supervisor of %s can't be found", job->directory);
-    return -1;
 }
 
-static void finish_stop(struct node_job *job, int pidfd, int64_t deadline_ms)
+static void finish_stop(struct node_job *job, const struct process *supervisor, int64_t deadline_ms)
 {
-    if (node_wait_pidfd(pidfd, deadline_ms))
+    if (process_wait(supervisor, deadline_ms))
         return;
-    if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) && errno != ESRCH)
+    if (process_kill(supervisor, SIGKILL) && errno != ESRCH)
         job->result = node_fail_errno(&job->error, errno, "can't kill the supervisor of %s", job->directory);
-    else if (!node_wait_pidfd(pidfd, node_monotonic_ms() + KILL_TIMEOUT_MS))
+    else if (!process_wait(supervisor, node_monotonic_ms() + KILL_TIMEOUT_MS))
         job->result = node_fail(&job->error, MEMORIES_TIMEOUT, "the supervisor of %s does not end", job->directory);
 }
 
 static void stop_some(struct node_job *nodes, size_t count, uint32_t timeout_ms)
 {
-    int pidfds[AT_ONCE];
+    struct process supervisors[AT_ONCE];
     int64_t deadline_ms = node_monotonic_ms() + timeout_ms;
     for (size_t i = 0; i < count; i++)
-        pidfds[i] = begin_stop(&nodes[i]);
+        begin_stop(&nodes[i], &supervisors[i]);
     for (size_t i = 0; i < count; i++) {
-        if (pidfds[i] >= 0)
-            finish_stop(&nodes[i], pidfds[i], deadline_ms);
-        close_fd(&pidfds[i]);
+        if (supervisors[i].pid)
+            finish_stop(&nodes[i], &supervisors[i], deadline_ms);
+        process_release(&supervisors[i]);
         if (nodes[i].result == MEMORIES_OK)
             nodes[i].result = node_sweep(nodes[i].directory, &nodes[i].error);
     }

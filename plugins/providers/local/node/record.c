@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 
 #include "plugins/providers/local/node/base.h"
 
@@ -60,29 +59,7 @@ int node_record_clear(int fd)
     return ftruncate(fd, 0);
 }
 
-uint64_t node_process_start_time(pid_t pid)
+bool node_record_hold(const struct node_record *record, struct process *process)
 {
-    char path[32];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    AUTO_FREE char *stat = node_read_file(AT_FDCWD, path, NULL);
-    /* Field 22; the second is the name, in brackets, and may hold anything. */
-    const char *field = stat ? strrchr(stat, ')') : NULL;
-    for (int number = 2; field && number < 22; number++) {
-        field = strchr(field, ' ');
-        field += field ? 1 : 0;
-    }
-    return field ? strtoull(field, NULL, 10) : 0;
-}
-
-int node_record_pidfd(const struct node_record *record)
-{
-    if (record->pid <= 0)
-        return -1;
-    AUTO_FD int fd = pidfd_open(record->pid, 0);
-    /* Only now compare: what has the recorded start time now was there already when the descriptor was made. */
-    if (fd < 0 || node_process_start_time(record->pid) != record->start_time)
-        return -1;
-    int result = fd;
-    fd = -1;
-    return result;
+    return process_hold(process, record->pid, record->start_time);
 }

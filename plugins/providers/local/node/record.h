@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "plugins/providers/local/node/process.h"
+
 #define NODE_CGROUP_LENGTH_MAX 1000
 
 enum node_lock_byte {
@@ -37,9 +39,7 @@ bool node_record_read(int fd, struct node_record *record);
 int node_record_write(int fd, const struct node_record *record);
 int node_record_clear(int fd);
 
-/* When process `pid` began, 0 when there is none. */
-uint64_t node_process_start_time(pid_t pid);
-/* A pidfd of the record's process; -1 when it has ended. */
-int node_record_pidfd(const struct node_record *record);
+/* Holds the record's process; false when it has ended. */
+bool node_record_hold(const struct node_record *record, struct process *process);
 
 #endif

@@ -8,17 +8,17 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 
 #include "plugins/providers/local/node/base.h"
 #include "plugins/providers/local/node/cgroup.h"
+#include "plugins/providers/local/node/process.h"
 #include "plugins/providers/local/node/record.h"
 
 #define DYING_MAX 256
 
 /* Processes that were killed and are waited for. */
 struct dying {
-    int pidfds[DYING_MAX];
+    struct process items[DYING_MAX];
     size_t count;
 };
 
@@ -51,16 +51,11 @@ static bool await_dying(struct dying *dying, int64_t deadline_ms)
 {
     bool all = true;
     for (size_t i = 0; i < dying->count; i++) {
-        all = node_wait_pidfd(dying->pidfds[i], deadline_ms) && all;
-        close(dying->pidfds[i]);
+        all = process_wait(&dying->items[i], deadline_ms) && all;
+        process_release(&dying->items[i]);
     }
     dying->count = 0;
     return all;
-}
-
-static bool has_ended(int pidfd)
-{
-    return node_wait_pidfd(pidfd, 0);
 }
 
 /* Kills each marked process once; *found tells whether there was one. False when some don't end. */
@@ -75,15 +70,15 @@ static bool kill_marked(const char *const *directories, size_t count, int64_t de
         pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
         if (pid <= 0 || pid == getpid())
             continue;
-        int pidfd = pidfd_open(pid, 0);
-        if (pidfd < 0)
+        struct process process;
+        if (!process_hold(&process, pid, 0))
             continue;
-        if (has_ended(pidfd) || !is_marked(pid, directories, count) || pidfd_send_signal(pidfd, SIGKILL, NULL, 0)) {
-            close(pidfd);
+        if (!is_marked(pid, directories, count) || process_kill(&process, SIGKILL)) {
+            process_release(&process);
             continue;
         }
         *found = true;
-        dying.pidfds[dying.count++] = pidfd;
+        dying.items[dying.count++] = process;
         if (dying.count == DYING_MAX)
             all = await_dying(&dying, deadline_ms) && all;
     }
@@ -115,10 +110,14 @@ int32_t sweep_supervisor(int lock, const char *directory, int64_t deadline_ms, s
     /* The kernel releases the lock of a node's process 1 before it ends the others in its namespace; the end of that
      * process comes after theirs. */
     struct node_record record;
-    AUTO_FD int pidfd = node_record_read(lock, &record) ? node_record_pidfd(&record) : -1;
-    if (pidfd < 0 || node_wait_pidfd(pidfd, deadline_ms))
+    struct process process;
+    if (!node_record_read(lock, &record) || !node_record_hold(&record, &process))
         return MEMORIES_OK;
-    return node_fail(error, MEMORIES_TIMEOUT, "the supervisor of %s (process %d) does not end", directory, record.pid);
+    bool ended = process_wait(&process, deadline_ms);
+    process_release(&process);
+    return ended ? MEMORIES_OK
+                 : node_fail(error, MEMORIES_TIMEOUT, "the supervisor of %s (process %d) does not end", directory,
+                             record.pid);
 }
 
 int32_t sweep_cgroup(int lock, int64_t deadline_ms, struct node_error *error)
