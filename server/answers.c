@@ -32,8 +32,7 @@ static json_object *info(const struct server *server, unsigned *status)
     json_object *document = document_of("deployment", server->deployment);
     *status = MHD_HTTP_OK;
     for (size_t i = 0; document && i < sizeof texts / sizeof texts[0]; i++)
-        json_object_object_add(document, texts[i].key,
-                               texts[i].value ? json_object_new_string(texts[i].value) : NULL);
+        json_object_object_add(document, texts[i].key, texts[i].value ? json_object_new_string(texts[i].value) : NULL);
     if (document)
         json_object_object_add(document, "uptime_s",
                                json_object_new_int64((server_monotonic_ms() - server->started_ms) / 1000));
@@ -53,8 +52,7 @@ static json_object *route(const struct server *server, const char *url, unsigned
 static enum MHD_Result send_document(struct MHD_Connection *connection, unsigned status, json_object *document)
 {
     size_t length = 0;
-    const char *text =
-        document ? json_object_to_json_string_length(document, JSON_C_TO_STRING_PLAIN, &length) : NULL;
+    const char *text = document ? json_object_to_json_string_length(document, JSON_C_TO_STRING_PLAIN, &length) : NULL;
     struct MHD_Response *response =
         text ? MHD_create_response_from_buffer(length, (void *)text, MHD_RESPMEM_MUST_COPY) : NULL;
     json_object_put(document);

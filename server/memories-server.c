@@ -21,18 +21,17 @@
 
 #define EXIT_USAGE 2
 
-static const char usage[] =
-    "Usage: memories-server [OPTION]…\n"
-    "Answer GET /healthz and GET /v1/info over HTTP until SIGTERM or SIGINT.\n"
-    "\n"
-    "  --listen ADDRESS   IP address to listen on (default: 127.0.0.1)\n"
-    "  --port N           TCP port, 0 for any free one (default: 8000)\n"
-    "  --deployment ID    the deployment this server belongs to\n"
-    "  --node NAME        the node it runs on\n"
-    "  --role ROLE        the node's role\n"
-    "  --data DIRECTORY   its data directory; /healthz fails while it can't be written\n"
-    "  --help             print this text\n"
-    "  --version          print the version\n";
+static const char usage[] = "Usage: memories-server [OPTION]…\n"
+                            "Answer GET /healthz and GET /v1/info over HTTP until SIGTERM or SIGINT.\n"
+                            "\n"
+                            "  --listen ADDRESS   IP address to listen on (default: 127.0.0.1)\n"
+                            "  --port N           TCP port, 0 for any free one (default: 8000)\n"
+                            "  --deployment ID    the deployment this server belongs to\n"
+                            "  --node NAME        the node it runs on\n"
+                            "  --role ROLE        the node's role\n"
+                            "  --data DIRECTORY   its data directory; /healthz fails while it can't be written\n"
+                            "  --help             print this text\n"
+                            "  --version          print the version\n";
 
 struct options {
     const char *address;
@@ -74,10 +73,14 @@ static long parse_port(const char *text)
 static void parse_options(int count, char **arguments, struct options *options)
 {
     static const struct option known[] = {
-        { "listen", required_argument, NULL, 'l' }, { "port", required_argument, NULL, 'p' },
-        { "deployment", required_argument, NULL, 'd' }, { "node", required_argument, NULL, 'n' },
-        { "role", required_argument, NULL, 'r' }, { "data", required_argument, NULL, 'D' },
-        { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
+        { "listen", required_argument, NULL, 'l' },
+        { "port", required_argument, NULL, 'p' },
+        { "deployment", required_argument, NULL, 'd' },
+        { "node", required_argument, NULL, 'n' },
+        { "role", required_argument, NULL, 'r' },
+        { "data", required_argument, NULL, 'D' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
     };
     for (int option; (option = getopt_long(count, arguments, "", known, NULL)) != -1;) {

@@ -13,7 +13,7 @@ struct server {
     const char *deployment; /* NULL where unknown */
     const char *node;
     const char *role;
-    const char *data; /* the data directory, or NULL */
+    const char *data;   /* the data directory, or NULL */
     int64_t started_ms; /* of the monotonic clock */
 };
 

@@ -65,9 +65,9 @@ static struct memories_error_detail make_detail(int32_t code, const char *where,
 
 static struct memories_error_detail make_errno_detail(int number, const char *where, const char *hint)
 {
-    int32_t code = number == ENOMEM                       ? MEMORIES_NO_MEMORY
+    int32_t code = number == ENOMEM                      ? MEMORIES_NO_MEMORY
                    : number == EACCES || number == EPERM ? MEMORIES_DENIED
-                                                          : MEMORIES_FAILED;
+                                                         : MEMORIES_FAILED;
     struct memories_error_detail detail = make_detail(code, where, hint);
     /* Not strerror: its buffer is shared by all threads. */
     detail.cause = strerrordesc_np(number);

@@ -15,14 +15,14 @@
 
 struct spec {
     struct memories_call *call;
-    json_object *request;   /* owned */
-    json_object *config;    /* borrowed from the request, as is deployment */
+    json_object *request; /* owned */
+    json_object *config;  /* borrowed from the request, as is deployment */
     const char *deployment;
-    json_object *document;  /* owned */
-    json_object *nodes;     /* borrowed from the document, as is subnet */
+    json_object *document; /* owned */
+    json_object *nodes;    /* borrowed from the document, as is subnet */
     json_object *warnings;
-    const char *subnet;     /* the subnet that the nodes are in, and */
-    bool public_ip;         /* whether they get a public address: known after spec_network */
+    const char *subnet; /* the subnet that the nodes are in, and */
+    bool public_ip;     /* whether they get a public address: known after spec_network */
     int failed;
 };
 

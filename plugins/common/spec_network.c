@@ -26,8 +26,8 @@ static void add_subnet(struct spec *spec, json_object *list, const char *name, j
         spec->failed |= json_set_string(entry, "region", json_get_string(subnet, "region"));
 }
 
-/* The nodes live in the public subnet as long as they have public addresses. `subnet_name` names the subnet they are in;
- * the other one gets a suffix. */
+/* The nodes live in the public subnet as long as they have public addresses. `subnet_name` names the subnet they are
+ * in; the other one gets a suffix. */
 static int32_t add_subnets(struct spec *spec, json_object *network, json_object *document, const char *network_name)
 {
     json_object *asked = json_get_object(network, "subnets");

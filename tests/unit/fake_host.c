@@ -37,6 +37,7 @@ static struct {
     fake_http_fn *http;
     void *http_data;
     size_t batches;
+    size_t failing_allocation; /* counts down; 0: none fails */
 } fake;
 
 static void *allocate_locked(struct memories_call *call, size_t bytes)
@@ -81,7 +82,8 @@ static void add_line(struct lines *lines, const char *bytes, size_t count)
 static void *host_allocate(struct memories_call *call, size_t bytes)
 {
     pthread_mutex_lock(&call->lock);
-    void *memory = allocate_locked(call, bytes);
+    bool fails = fake.failing_allocation && --fake.failing_allocation == 0;
+    void *memory = fails ? NULL : allocate_locked(call, bytes);
     pthread_mutex_unlock(&call->lock);
     return memory;
 }
@@ -328,6 +330,13 @@ void fake_host_set_http(fake_http_fn *http, void *user_data)
 size_t fake_host_http_batches(void)
 {
     return fake.batches;
+}
+
+bool fake_host_fail_allocation(size_t nth)
+{
+    bool failed = fake.failing_allocation == 0;
+    fake.failing_allocation = nth;
+    return failed;
 }
 
 void fake_host_reset(void)

@@ -68,7 +68,11 @@ void fake_host_set_http(fake_http_fn *http, void *user_data);
 /* How many batches were sent since the last fake_host_reset. */
 size_t fake_host_http_batches(void);
 
-/* Clock, secrets, HTTP as at the beginning. */
+/* The nth allocation from now on, counted from 1, gives NULL; 0: none. Returns whether the one ordered before failed.
+ */
+bool fake_host_fail_allocation(size_t nth);
+
+/* Clock, secrets, HTTP, allocations as at the beginning. */
 void fake_host_reset(void);
 
 #endif

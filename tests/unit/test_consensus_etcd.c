@@ -1,8 +1,8 @@
 /*
  * test_consensus_etcd.c - the consensus topology against real etcd on loopback addresses
  *
- * The way of a deployment without its provider: plan, certificates, addresses put into the bootstraps, one etcd for each
- * node, converge; then status while members are killed, frozen and brought back.
+ * The way of a deployment without its provider: plan, certificates, addresses put into the bootstraps, one etcd for
+ * each node, converge; then status while members are killed, frozen and brought back.
  */
 #include <arpa/inet.h>
 #include <check.h>
@@ -52,7 +52,8 @@ static struct {
     struct call_environment environment;
 } cluster;
 
-/* ---- Around the plugin -------------------------------------------------------------------------------------------- */
+/* ---- Around the plugin --------------------------------------------------------------------------------------------
+ */
 
 static void must(int failed, memories_error *error)
 {
@@ -87,8 +88,8 @@ static void choose_addresses(void)
 static json_object *plan(void)
 {
     memories_error *error = NULL;
-    AUTO_JSON json_object *request = json_tokener_parse(
-        "{\"version\":1,\"deployment\":\"" DEPLOYMENT "\",\"config\":{\"logging\":{\"level\":\"error\"}}}");
+    AUTO_JSON json_object *request = json_tokener_parse("{\"version\":1,\"deployment\":\"" DEPLOYMENT
+                                                        "\",\"config\":{\"logging\":{\"level\":\"error\"}}}");
     AUTO_JSON json_object *spec = NULL;
     must(call_document(&cluster.plugin, &cluster.environment, "plan", cluster.plugin.ops.topology.plan, request, &spec,
                        &error),

@@ -17,9 +17,9 @@
 #define ID2 "10701374050219416813"
 #define ID3 "15947438207562013094"
 
-#define BODY(id, term, more)                                                                                       \
-    "{\"header\":{\"cluster_id\":\"10877577622748254384\",\"member_id\":\"" id "\",\"revision\":\"1\","            \
-    "\"raft_term\":\"" term "\"},\"version\":\"3.4.23\",\"dbSize\":\"20480\"," more "\"raftIndex\":\"9\","           \
+#define BODY(id, term, more)                                                                               \
+    "{\"header\":{\"cluster_id\":\"10877577622748254384\",\"member_id\":\"" id "\",\"revision\":\"1\","    \
+    "\"raft_term\":\"" term "\"},\"version\":\"3.4.23\",\"dbSize\":\"20480\"," more "\"raftIndex\":\"9\"," \
     "\"raftTerm\":\"" term "\",\"raftAppliedIndex\":\"8\",\"dbSizeInUse\":\"16384\"}"
 #define FOLLOWS(id, leader, term) BODY(id, term, "\"leader\":\"" leader "\",")
 #define LEADERLESS(id, term) BODY(id, term, "\"errors\":[\"etcdserver: no leader\"],")
@@ -27,19 +27,43 @@
 #define ALARMED(id, leader, term) \
     BODY(id, term, "\"leader\":\"" leader "\",\"errors\":[\"memberID:" ID2 " alarm:NOSPACE \"],")
 
-#define HEALTHY { 200, "{\"health\":\"true\"}", 0, NULL }
-#define UNHEALTHY { 503, "{\"health\":\"false\"}", 0, NULL }
-#define SILENT { 0, NULL, MEMORIES_TIMEOUT, "no answer within 2000 ms" }
-#define REFUSED { 0, NULL, MEMORIES_TRANSIENT, "connection refused" }
+#define HEALTHY                               \
+    {                                         \
+        200, "{\"health\":\"true\"}", 0, NULL \
+    }
+#define UNHEALTHY                              \
+    {                                          \
+        503, "{\"health\":\"false\"}", 0, NULL \
+    }
+#define SILENT                                                \
+    {                                                         \
+        0, NULL, MEMORIES_TIMEOUT, "no answer within 2000 ms" \
+    }
+#define REFUSED                                           \
+    {                                                     \
+        0, NULL, MEMORIES_TRANSIENT, "connection refused" \
+    }
 
 struct script {
     struct fake_response status;
     struct fake_response health;
 };
-#define GOOD(body) { { 200, body, 0, NULL }, HEALTHY }
-#define BAD(body) { { 200, body, 0, NULL }, UNHEALTHY }
-#define DOWN { REFUSED, REFUSED }
-#define HANGING { SILENT, SILENT }
+#define GOOD(body)                      \
+    {                                   \
+        { 200, body, 0, NULL }, HEALTHY \
+    }
+#define BAD(body)                         \
+    {                                     \
+        { 200, body, 0, NULL }, UNHEALTHY \
+    }
+#define DOWN             \
+    {                    \
+        REFUSED, REFUSED \
+    }
+#define HANGING        \
+    {                  \
+        SILENT, SILENT \
+    }
 
 #define WHOLE GOOD(FOLLOWS(ID1, ID2, "2")), GOOD(FOLLOWS(ID2, ID2, "2")), GOOD(FOLLOWS(ID3, ID2, "2"))
 
@@ -129,70 +153,149 @@ static const struct {
     int64_t term;
     size_t asked;
 } cases[] = {
-    { "whole", { WHOLE }, "ready ready ready", "running", "3 of 3 members are healthy", "node2",
-      "follower leader follower", 2, 6 },
+    { "whole",
+      { WHOLE },
+      "ready ready ready",
+      "running",
+      "3 of 3 members are healthy",
+      "node2",
+      "follower leader follower",
+      2,
+      6 },
     { "one refuses",
       { GOOD(FOLLOWS(ID1, ID2, "2")), GOOD(FOLLOWS(ID2, ID2, "2")), DOWN },
-      "ready ready ready", "degraded", "2 of 3 members are healthy; node3: connection refused", "node2",
-      "follower leader unreachable", 2, 6 },
+      "ready ready ready",
+      "degraded",
+      "2 of 3 members are healthy; node3: connection refused",
+      "node2",
+      "follower leader unreachable",
+      2,
+      6 },
     { "one hangs",
       { HANGING, GOOD(FOLLOWS(ID2, ID2, "2")), GOOD(FOLLOWS(ID3, ID2, "2")) },
-      "ready ready ready", "degraded", "2 of 3 members are healthy; node1: no answer within 2000 ms", "node2",
-      "unreachable leader follower", 2, 6 },
+      "ready ready ready",
+      "degraded",
+      "2 of 3 members are healthy; node1: no answer within 2000 ms",
+      "node2",
+      "unreachable leader follower",
+      2,
+      6 },
     { "one is stopped, and not asked",
       { GOOD(FOLLOWS(ID1, ID2, "2")), GOOD(FOLLOWS(ID2, ID2, "2")), DOWN },
-      "ready ready stopped", "degraded", "2 of 3 members are healthy; node3: the node is stopped", "node2",
-      "follower leader stopped", 2, 4 },
+      "ready ready stopped",
+      "degraded",
+      "2 of 3 members are healthy; node3: the node is stopped",
+      "node2",
+      "follower leader stopped",
+      2,
+      4 },
     { "the leader has just died: the others still name it",
       { BAD(FOLLOWS(ID1, ID2, "2")), DOWN, BAD(FOLLOWS(ID3, ID2, "2")) },
-      "ready ready ready", "unavailable",
+      "ready ready ready",
+      "unavailable",
       "0 of 3 members are healthy and 2 are needed: nothing can be read or written; bring members back with `memories "
       "start consensus-x`, or look why with `memories logs consensus-x --node node1`",
-      NULL, "follower unreachable follower", 2, 6 },
+      NULL,
+      "follower unreachable follower",
+      2,
+      6 },
     { "the others still name a dead leader, and pass their health checks",
       { GOOD(FOLLOWS(ID1, ID2, "2")), DOWN, GOOD(FOLLOWS(ID3, ID2, "2")) },
-      "ready ready ready", "degraded", "the members are electing a leader", NULL, "follower unreachable follower", 2,
+      "ready ready ready",
+      "degraded",
+      "the members are electing a leader",
+      NULL,
+      "follower unreachable follower",
+      2,
       6 },
     { "an old leader cut off names itself; a later term has another",
-      { GOOD(FOLLOWS(ID1, ID1, "3")), { { 200, FOLLOWS(ID2, ID2, "2"), 0, NULL }, UNHEALTHY },
+      { GOOD(FOLLOWS(ID1, ID1, "3")),
+        { { 200, FOLLOWS(ID2, ID2, "2"), 0, NULL }, UNHEALTHY },
         GOOD(FOLLOWS(ID3, ID1, "3")) },
-      "ready ready ready", "degraded", "2 of 3 members are healthy; node2: its health check fails (HTTP status 503)",
-      "node1", "leader follower follower", 3, 6 },
+      "ready ready ready",
+      "degraded",
+      "2 of 3 members are healthy; node2: its health check fails (HTTP status 503)",
+      "node1",
+      "leader follower follower",
+      3,
+      6 },
     { "two name themselves: the higher term is right",
       { GOOD(FOLLOWS(ID1, ID1, "2")), GOOD(FOLLOWS(ID2, ID2, "12")), GOOD(FOLLOWS(ID3, ID2, "12")) },
-      "ready ready ready", "running", "3 of 3 members are healthy", "node2", "follower leader follower", 12, 6 },
+      "ready ready ready",
+      "running",
+      "3 of 3 members are healthy",
+      "node2",
+      "follower leader follower",
+      12,
+      6 },
     { "a minority",
       { BAD(LEADERLESS(ID1, "7")), DOWN, DOWN },
-      "ready ready ready", "unavailable",
+      "ready ready ready",
+      "unavailable",
       "0 of 3 members are healthy and 2 are needed: nothing can be read or written; bring members back with `memories "
       "start consensus-x`, or look why with `memories logs consensus-x --node node1`",
-      NULL, "follower unreachable unreachable", 7, 6 },
+      NULL,
+      "follower unreachable unreachable",
+      7,
+      6 },
     { "a full database",
       { BAD(ALARMED(ID1, ID3, "4")), BAD(ALARMED(ID2, ID3, "4")), BAD(ALARMED(ID3, ID3, "4")) },
-      "ready ready ready", "degraded",
+      "ready ready ready",
+      "degraded",
       "0 of 3 members are healthy; node1: alarm NOSPACE of node2: its database is full, and nothing can be written; "
       "delete keys, compact, defragment, then disarm the alarm",
-      "node3", "follower follower leader", 4, 6 },
+      "node3",
+      "follower follower leader",
+      4,
+      6 },
     { "a learner needs no vote",
       { GOOD(FOLLOWS(ID1, ID1, "2")), DOWN, GOOD(LEARNS(ID3, ID1, "2")) },
-      "ready ready ready", "degraded", "2 of 3 members are healthy; node2: connection refused", "node1",
-      "leader unreachable learner", 2, 6 },
-    { "all stopped", { DOWN, DOWN, DOWN }, "stopped stopped stopped", "stopped", "all members are stopped", NULL,
-      "stopped stopped stopped", 0, 0 },
-    { "none is there", { DOWN, DOWN, DOWN }, "absent absent absent", "unavailable",
+      "ready ready ready",
+      "degraded",
+      "2 of 3 members are healthy; node2: connection refused",
+      "node1",
+      "leader unreachable learner",
+      2,
+      6 },
+    { "all stopped",
+      { DOWN, DOWN, DOWN },
+      "stopped stopped stopped",
+      "stopped",
+      "all members are stopped",
+      NULL,
+      "stopped stopped stopped",
+      0,
+      0 },
+    { "none is there",
+      { DOWN, DOWN, DOWN },
+      "absent absent absent",
+      "unavailable",
       "0 of 3 members are healthy and 2 are needed: nothing can be read or written; bring members back with `memories "
       "start consensus-x`, or look why with `memories logs consensus-x --node node1`",
-      NULL, "unreachable unreachable unreachable", 0, 0 },
+      NULL,
+      "unreachable unreachable unreachable",
+      0,
+      0 },
     { "something else answers",
       { GOOD(FOLLOWS(ID1, ID1, "2")), GOOD("<html>"), GOOD(FOLLOWS(ID3, ID1, "2")) },
-      "ready ready ready", "degraded", "2 of 3 members are healthy; node2: it answers, but not as etcd does", "node1",
-      "leader unreachable follower", 2, 6 },
+      "ready ready ready",
+      "degraded",
+      "2 of 3 members are healthy; node2: it answers, but not as etcd does",
+      "node1",
+      "leader unreachable follower",
+      2,
+      6 },
     { "the gateway can't reach its own member",
       { GOOD(FOLLOWS(ID1, ID1, "2")),
         { { 503, "{\"error\":\"connection closed\",\"code\":14}", 0, NULL }, HEALTHY },
         GOOD(FOLLOWS(ID3, ID1, "2")) },
-      "ready ready ready", "degraded", "2 of 3 members are healthy; node2: HTTP status 503: connection closed", "node1",
-      "leader unreachable follower", 2, 6 },
+      "ready ready ready",
+      "degraded",
+      "2 of 3 members are healthy; node2: HTTP status 503: connection closed",
+      "node1",
+      "leader unreachable follower",
+      2,
+      6 },
 };
 
 START_TEST(status_tells_what_is_there)
@@ -249,16 +352,41 @@ static const struct {
     int poll_after_ms;
     size_t batches;
 } waits[] = {
-    { { DOWN, DOWN, DOWN }, "ready ready ready", { 200, "{}", 0, NULL },
-      "0 of 3 members are healthy; waiting for node1: connection refused", 0, 20, 1 },
-    { { GOOD(FOLLOWS(ID1, ID1, "2")), GOOD(FOLLOWS(ID2, ID1, "2")), BAD(LEADERLESS(ID3, "1")) }, "ready ready ready",
-      { 200, "{}", 0, NULL }, "2 of 3 members are healthy; waiting for node3: etcdserver: no leader", 5000, 100, 2 },
-    { { WHOLE }, "ready pending ready", { 200, "{}", 0, NULL },
-      "2 of 3 members are healthy; waiting for node2: the node is pending", 20000, 500, 1 },
-    { { GOOD(FOLLOWS(ID1, ID2, "2")), GOOD(FOLLOWS(ID2, ID2, "2")), GOOD(FOLLOWS(ID3, ID1, "1")) }, "ready ready ready",
-      { 200, "{}", 0, NULL }, "waiting for the members to agree on a leader", 0, 20, 2 },
-    { { WHOLE }, "ready ready ready", { 503, "{\"error\":\"etcdserver: request timed out\",\"code\":14}", 0, NULL },
-      "waiting for the first write: HTTP status 503: etcdserver: request timed out", 0, 20, 2 },
+    { { DOWN, DOWN, DOWN },
+      "ready ready ready",
+      { 200, "{}", 0, NULL },
+      "0 of 3 members are healthy; waiting for node1: connection refused",
+      0,
+      20,
+      1 },
+    { { GOOD(FOLLOWS(ID1, ID1, "2")), GOOD(FOLLOWS(ID2, ID1, "2")), BAD(LEADERLESS(ID3, "1")) },
+      "ready ready ready",
+      { 200, "{}", 0, NULL },
+      "2 of 3 members are healthy; waiting for node3: etcdserver: no leader",
+      5000,
+      100,
+      2 },
+    { { WHOLE },
+      "ready pending ready",
+      { 200, "{}", 0, NULL },
+      "2 of 3 members are healthy; waiting for node2: the node is pending",
+      20000,
+      500,
+      1 },
+    { { GOOD(FOLLOWS(ID1, ID2, "2")), GOOD(FOLLOWS(ID2, ID2, "2")), GOOD(FOLLOWS(ID3, ID1, "1")) },
+      "ready ready ready",
+      { 200, "{}", 0, NULL },
+      "waiting for the members to agree on a leader",
+      0,
+      20,
+      2 },
+    { { WHOLE },
+      "ready ready ready",
+      { 503, "{\"error\":\"etcdserver: request timed out\",\"code\":14}", 0, NULL },
+      "waiting for the first write: HTTP status 503: etcdserver: request timed out",
+      0,
+      20,
+      2 },
 };
 
 START_TEST(converge_waits)
@@ -280,9 +408,8 @@ START_TEST(converge_ends)
     static const struct script nodes[] = { WHOLE };
     stage.nodes = nodes;
     ck_assert_int_eq(ops->converge(call, request_for("ready ready ready", reasons[_i], 100)), MEMORIES_OK);
-    ck_assert_str_eq(
-        fake_call_result_text(call),
-        "{\"done\":true,\"result\":{\"leader_node\":\"node2\",\"follower_nodes\":[\"node1\",\"node3\"]}}");
+    ck_assert_str_eq(fake_call_result_text(call),
+                     "{\"done\":true,\"result\":{\"leader_node\":\"node2\",\"follower_nodes\":[\"node1\",\"node3\"]}}");
     /* One batch to all, one to the leader. */
     ck_assert_uint_eq(fake_host_http_batches(), 2);
     ck_assert_uint_eq(stage.asked, 8);
@@ -310,6 +437,25 @@ START_TEST(other_members_than_nodes_are_an_error)
 }
 END_TEST
 
+START_TEST(a_request_without_nodes_is_a_defect)
+{
+    ck_assert_int_eq(ops->status(call, "{\"version\":1,\"deployment\":\"x\",\"nodes\":[]}"), MEMORIES_INTERNAL);
+    ck_assert_str_eq(fake_call_error(call)->message, "the request has no deployment or no nodes");
+}
+END_TEST
+
+START_TEST(memory_that_runs_out_is_reported)
+{
+    static const struct script scripts[][NODES] = {
+        { WHOLE },
+        { BAD(ALARMED(ID1, ID3, "4")), DOWN, BAD(ALARMED(ID3, ID3, "4")) },
+        { BAD(LEADERLESS(ID1, "7")), HANGING, DOWN },
+    };
+    stage.nodes = scripts[_i / 2];
+    check_out_of_memory(_i % 2 ? ops->status : ops->converge, request_for("ready ready ready", "deploy", 0));
+}
+END_TEST
+
 int main(void)
 {
     TCase *test_case = tcase_create("status");
@@ -319,6 +465,8 @@ int main(void)
     tcase_add_loop_test(test_case, converge_waits, 0, (int)ARRAY_COUNT(waits));
     tcase_add_loop_test(test_case, converge_ends, 0, 4);
     tcase_add_loop_test(test_case, other_members_than_nodes_are_an_error, 0, (int)ARRAY_COUNT(differences));
+    tcase_add_test(test_case, a_request_without_nodes_is_a_defect);
+    tcase_add_loop_test(test_case, memory_that_runs_out_is_reported, 0, 6);
     Suite *suite = suite_create("consensus_status");
     suite_add_tcase(suite, test_case);
     SRunner *runner = srunner_create(suite);

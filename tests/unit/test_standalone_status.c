@@ -42,18 +42,19 @@ static void teardown(void)
 static const char *request_for(const char *health, const char *state, const char *address)
 {
     static char text[1024];
-    snprintf(text, sizeof text,
-             "{\"version\":1,\"deployment\":\"standalone-x\",\"reason\":\"deploy\",\"elapsed_ms\":0,\"spec\":{%s%s},"
-             "\"nodes\":[{\"name\":\"node1\",\"role\":\"standalone\",\"state\":\"%s\",\"outputs\":{\"instance_id\":\"i-1\","
-             "\"address\":\"%s\",\"public_ip\":null}}]}",
-             health ? "\"health\":" : "", health ? health : "", state, address);
+    snprintf(
+        text, sizeof text,
+        "{\"version\":1,\"deployment\":\"standalone-x\",\"reason\":\"deploy\",\"elapsed_ms\":0,\"spec\":{%s%s},"
+        "\"nodes\":[{\"name\":\"node1\",\"role\":\"standalone\",\"state\":\"%s\",\"outputs\":{\"instance_id\":\"i-1\","
+        "\"address\":\"%s\",\"public_ip\":null}}]}",
+        health ? "\"health\":" : "", health ? health : "", state, address);
     return text;
 }
 
 #define HTTP_HEALTH "{\"path\":\"/healthz\",\"port\":8000}"
 #define DONE "{\"done\":true,\"result\":{\"instance_id\":\"i-1\",\"public_ip\":null}}"
 #define WAIT(text) "{\"done\":false,\"message\":\"waiting for node1: " text "\",\"poll_after_ms\":20}"
-#define STATUS(status, message, healthy, address, problem)                                              \
+#define STATUS(status, message, healthy, address, problem)                                                             \
     "{\"status\":\"" status "\",\"message\":\"" message "\",\"members\":[{\"name\":\"node1\",\"role\":\"standalone\"," \
     "\"healthy\":" healthy ",\"address\":\"" address "\",\"message\":" problem "}]}"
 #define URL "http://127.9.0.1:8000"
@@ -67,23 +68,59 @@ static const struct {
     const char *converge;
     const char *status;
 } cases[] = {
-    { HTTP_HEALTH, "ready", { 200, "{\"status\":\"ok\"}", 0, NULL }, "GET " URL "/healthz", DONE,
+    { HTTP_HEALTH,
+      "ready",
+      { 200, "{\"status\":\"ok\"}", 0, NULL },
+      "GET " URL "/healthz",
+      DONE,
       STATUS("running", "the workload runs", "true", URL, "null") },
-    { HTTP_HEALTH, "ready", { 204, NULL, 0, NULL }, "GET " URL "/healthz", DONE,
+    { HTTP_HEALTH,
+      "ready",
+      { 204, NULL, 0, NULL },
+      "GET " URL "/healthz",
+      DONE,
       STATUS("running", "the workload runs", "true", URL, "null") },
-    { HTTP_HEALTH, "ready", { 0, NULL, MEMORIES_TRANSIENT, "connection refused" }, "GET " URL "/healthz",
-      WAIT(URL "/healthz: connection refused"), BROKEN(URL "/healthz: connection refused") },
-    { HTTP_HEALTH, "ready", { 302, NULL, 0, NULL }, "GET " URL "/healthz", WAIT(URL "/healthz: HTTP status 302"),
+    { HTTP_HEALTH,
+      "ready",
+      { 0, NULL, MEMORIES_TRANSIENT, "connection refused" },
+      "GET " URL "/healthz",
+      WAIT(URL "/healthz: connection refused"),
+      BROKEN(URL "/healthz: connection refused") },
+    { HTTP_HEALTH,
+      "ready",
+      { 302, NULL, 0, NULL },
+      "GET " URL "/healthz",
+      WAIT(URL "/healthz: HTTP status 302"),
       BROKEN(URL "/healthz: HTTP status 302") },
-    { HTTP_HEALTH, "ready", { 500, "{\"error\":\"no disk\"}", 0, NULL }, "GET " URL "/healthz",
-      WAIT(URL "/healthz: HTTP status 500: no disk"), BROKEN(URL "/healthz: HTTP status 500: no disk") },
-    { HTTP_HEALTH, "pending", { 200, NULL, 0, NULL }, "", WAIT("the node is pending"),
+    { HTTP_HEALTH,
+      "ready",
+      { 500, "{\"error\":\"no disk\"}", 0, NULL },
+      "GET " URL "/healthz",
+      WAIT(URL "/healthz: HTTP status 500: no disk"),
+      BROKEN(URL "/healthz: HTTP status 500: no disk") },
+    { HTTP_HEALTH,
+      "pending",
+      { 200, NULL, 0, NULL },
+      "",
+      WAIT("the node is pending"),
       STATUS("unavailable", "the node is pending", "false", "127.9.0.1", "\"the node is pending\"") },
-    { HTTP_HEALTH, "stopped", { 200, NULL, 0, NULL }, "", WAIT("the node is stopped"),
+    { HTTP_HEALTH,
+      "stopped",
+      { 200, NULL, 0, NULL },
+      "",
+      WAIT("the node is stopped"),
       STATUS("stopped", "the node is stopped", "false", "127.9.0.1", "\"the node is stopped\"") },
-    { NULL, "ready", { 500, NULL, 0, NULL }, "", DONE,
+    { NULL,
+      "ready",
+      { 500, NULL, 0, NULL },
+      "",
+      DONE,
       STATUS("running", "the workload runs", "true", "127.9.0.1", "null") },
-    { NULL, "broken", { 200, NULL, 0, NULL }, "", WAIT("the node is broken"),
+    { NULL,
+      "broken",
+      { 200, NULL, 0, NULL },
+      "",
+      WAIT("the node is broken"),
       STATUS("unavailable", "the node is broken", "false", "127.9.0.1", "\"the node is broken\"") },
 };
 
@@ -129,6 +166,13 @@ START_TEST(a_tcp_port_is_enough)
 }
 END_TEST
 
+START_TEST(memory_that_runs_out_is_reported)
+{
+    answer = (struct fake_response){ .status = _i < 2 ? 200 : 500, .body = "{\"error\":\"no disk\"}" };
+    check_out_of_memory(_i % 2 ? ops->status : ops->converge, request_for(HTTP_HEALTH, "ready", "127.9.0.1"));
+}
+END_TEST
+
 int main(void)
 {
     TCase *test_case = tcase_create("status");
@@ -136,6 +180,7 @@ int main(void)
     tcase_add_loop_test(test_case, converge_and_status, 0, (int)ARRAY_COUNT(cases));
     tcase_add_test(test_case, an_ipv6_address_stands_in_brackets);
     tcase_add_test(test_case, a_tcp_port_is_enough);
+    tcase_add_loop_test(test_case, memory_that_runs_out_is_reported, 0, 4);
     Suite *suite = suite_create("standalone_status");
     suite_add_tcase(suite, test_case);
     SRunner *runner = srunner_create(suite);

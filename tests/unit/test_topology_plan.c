@@ -38,7 +38,8 @@ static void check_against_schema(const struct memories_topology_ops *ops, json_o
     AUTO_JSON json_object *provider = json_tokener_parse(
         "{\"version\":1,\"summary\":\"none\",\"resource_types\":{\"none.node\":{\"is_node\":true}}}");
     AUTO_JSON json_object *schema = config_schema_combine(fake_call_result(call), provider, &error);
-    ck_assert_msg(schema, "%s: %s", error ? memories_error_where(error) : "", error ? memories_error_message(error) : "");
+    ck_assert_msg(schema, "%s: %s", error ? memories_error_where(error) : "",
+                  error ? memories_error_message(error) : "");
     memories_config checked = { .config = config };
     int code = config_check(&checked, schema, &error);
     ck_assert_msg(code == 0, "%s: %s", error ? memories_error_where(error) : "",
@@ -169,6 +170,20 @@ START_TEST(a_newer_request_is_refused)
 }
 END_TEST
 
+START_TEST(memory_that_runs_out_is_reported)
+{
+    static const char *const configs[] = {
+        "{}",
+        "{\"network\":{\"vpc_name\":\"x\",\"subnets\":{\"public\":{},\"private\":{}}},\"logging\":{\"level\":\"info\"}"
+        "}",
+    };
+    char request[512];
+    snprintf(request, sizeof request, "{\"version\":1,\"deployment\":\"" DEPLOYMENT "\",\"config\":%s}",
+             configs[_i / 2]);
+    check_out_of_memory(open_topology(_i % 2 ? "consensus" : "standalone")->plan, request);
+}
+END_TEST
+
 int main(void)
 {
     TCase *test_case = tcase_create("plan");
@@ -176,6 +191,7 @@ int main(void)
     tcase_add_test(test_case, every_configuration_gives_its_golden_spec);
     tcase_add_loop_test(test_case, wrong_configurations_are_refused, 0, (int)ARRAY_COUNT(wrong));
     tcase_add_loop_test(test_case, a_newer_request_is_refused, 0, 2);
+    tcase_add_loop_test(test_case, memory_that_runs_out_is_reported, 0, 4);
     Suite *suite = suite_create("topology_plan");
     suite_add_tcase(suite, test_case);
     SRunner *runner = srunner_create(suite);

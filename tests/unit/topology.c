@@ -31,6 +31,26 @@ const struct memories_topology_ops *open_topology(const char *name)
     return ops;
 }
 
+void check_out_of_memory(int32_t (*slot)(struct memories_call *call, const char *request), const char *request)
+{
+    struct memories_call *enough = fake_call_new();
+    ck_assert_int_eq(slot(enough, request), MEMORIES_OK);
+    bool failed = true;
+    for (size_t nth = 1; failed; nth++) {
+        struct memories_call *call = fake_call_new();
+        fake_host_fail_allocation(nth);
+        int32_t code = slot(call, request);
+        failed = fake_host_fail_allocation(0);
+        ck_assert_msg(code == (failed ? MEMORIES_NO_MEMORY : MEMORIES_OK), "allocation %zu: code %d", nth, code);
+        if (failed)
+            ck_assert_int_eq(fake_call_error(call)->code, MEMORIES_NO_MEMORY);
+        else
+            ck_assert_str_eq(fake_call_result_text(call), fake_call_result_text(enough));
+        fake_call_free(call);
+    }
+    fake_call_free(enough);
+}
+
 char *read_text(const char *path)
 {
     FILE *file = fopen(path, "re");

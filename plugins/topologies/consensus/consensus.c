@@ -10,9 +10,10 @@ extern const char schema_consensus[];
 
 static int32_t consensus_describe(struct memories_call *call)
 {
-    const char *description = plugin_format(
-        call, "{\"version\":1,\"summary\":\"a cluster that stays consistent while a majority lives (etcd, Raft)\",\"schema\":%s}",
-        schema_consensus);
+    const char *description = plugin_format(call,
+                                            "{\"version\":1,\"summary\":\"a cluster that stays consistent while a "
+                                            "majority lives (etcd, Raft)\",\"schema\":%s}",
+                                            schema_consensus);
     return description ? plugin_host->result(call, description) : plugin_no_memory(call);
 }
 

@@ -38,9 +38,9 @@ struct member {
     uint64_t applied;
     uint64_t db_size_bytes;
     const char *version;
-    json_object *errors;  /* what it complains about, borrowed from `status` */
-    const char *problem;  /* why it is not healthy; NULL when it is */
-    json_object *status;  /* its answer; released by cluster_release */
+    json_object *errors; /* what it complains about, borrowed from `status` */
+    const char *problem; /* why it is not healthy; NULL when it is */
+    json_object *status; /* its answer; released by cluster_release */
 };
 
 struct cluster {
@@ -52,9 +52,13 @@ struct cluster {
     size_t healthy;
     const struct member *leader; /* the member that leads now; NULL when none can be believed */
     bool agreed;                 /* every healthy member names it, in one term */
+    bool out_of_memory;          /* remembered by cluster_keep */
 };
 
-/* members.c: parses a request of converge or status and asks all members at once. cluster_release is due in any case. */
+/* The text itself, or "" for NULL, which counts as out of memory: the slot then fails at its end. */
+const char *cluster_keep(struct cluster *cluster, const char *text);
+
+/* members.c: parses a request of converge or status and asks all members at once. cluster_release is always due. */
 int32_t cluster_ask(struct cluster *cluster, struct memories_call *call, const char *request);
 void cluster_release(struct cluster *cluster);
 #define AUTO_CLUSTER __attribute__((cleanup(cluster_release)))
@@ -65,6 +69,6 @@ struct cluster_check {
     const char *problem;    /* why it is not writable */
     const char *difference; /* how the cluster's members differ from the nodes; NULL when they don't, or nobody knows */
 };
-int32_t cluster_check(const struct cluster *cluster, struct cluster_check *check);
+int32_t cluster_check(struct cluster *cluster, struct cluster_check *check);
 
 #endif

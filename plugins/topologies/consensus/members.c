@@ -12,6 +12,12 @@
 
 #define CLIENT_PORT 2379
 
+const char *cluster_keep(struct cluster *cluster, const char *text)
+{
+    cluster->out_of_memory |= !text;
+    return text ? text : "";
+}
+
 /* The gateway writes 64-bit numbers as strings, and leaves zeros out. */
 static uint64_t get_number(json_object *object, const char *key)
 {
@@ -47,7 +53,9 @@ static int32_t read_cluster(struct cluster *cluster)
     json_object *nodes = json_get_array(cluster->request, "nodes");
     json_object *spec_nodes = json_get_array(json_get_object(cluster->request, "spec"), "nodes");
     cluster->deployment = json_get_string(cluster->request, "deployment");
-    cluster->members = plugin_host->allocate(cluster->call, (json_count(nodes) + 1) * sizeof *cluster->members);
+    if (!cluster->deployment || !json_count(nodes))
+        return plugin_fail(cluster->call, MEMORIES_INTERNAL, NULL, NULL, "the request has no deployment or no nodes");
+    cluster->members = plugin_host->allocate(cluster->call, json_count(nodes) * sizeof *cluster->members);
     if (!cluster->members)
         return plugin_no_memory(cluster->call);
     cluster->count = json_count(nodes);
@@ -78,7 +86,7 @@ static void take_status(struct cluster *cluster, struct member *member, const st
     member->status = status;
     if (!id) {
         member->problem = response->status == 200 ? "it answers, but not as etcd does"
-                                                  : http_problem(cluster->call, response);
+                                                  : cluster_keep(cluster, http_problem(cluster->call, response));
         return;
     }
     member->answered = true;
@@ -103,11 +111,13 @@ static void take_health(struct cluster *cluster, struct member *member, const st
     member->healthy = response->status == 200 && health && !strcmp(health, "true");
     if (member->healthy)
         return;
-    const char *complaint = json_count(member->errors) ? json_object_get_string(json_at(member->errors, 0)) : NULL;
-    member->problem = complaint         ? complaint
-                      : response->status ? plugin_format(cluster->call, "its health check fails (HTTP status %d)",
-                                                        response->status)
-                                        : http_problem(cluster->call, response);
+    if (json_count(member->errors))
+        member->problem = json_object_get_string(json_at(member->errors, 0));
+    else if (response->status)
+        member->problem = cluster_keep(
+            cluster, plugin_format(cluster->call, "its health check fails (HTTP status %d)", response->status));
+    else
+        member->problem = cluster_keep(cluster, http_problem(cluster->call, response));
 }
 
 static const struct member *member_by_id(const struct cluster *cluster, uint64_t id)
@@ -119,20 +129,19 @@ static const struct member *member_by_id(const struct cluster *cluster, uint64_t
 }
 
 /* "memberID:457698568038022572 alarm:NOSPACE ", with the node's name for its id. An alarm stops all members' writes. */
-static const char *alarm_text(const struct cluster *cluster, const char *complaint)
+static const char *alarm_text(struct cluster *cluster, const char *complaint)
 {
     uint64_t id = 0;
     char alarm[32];
     if (sscanf(complaint, "memberID:%" SCNu64 " alarm:%31s", &id, alarm) != 2)
         return NULL;
     const struct member *member = member_by_id(cluster, id);
-    const char *name = member ? member->name : plugin_format(cluster->call, "member %" PRIx64, id);
-    if (!strcmp(alarm, "NOSPACE"))
-        return plugin_format(cluster->call,
-                             "alarm NOSPACE of %s: its database is full, and nothing can be written; delete keys, "
-                             "compact, defragment, then disarm the alarm",
-                             name);
-    return plugin_format(cluster->call, "alarm %s of %s", alarm, name);
+    const char *name =
+        member ? member->name : cluster_keep(cluster, plugin_format(cluster->call, "member %" PRIx64, id));
+    const char *advice = !strcmp(alarm, "NOSPACE") ? ": its database is full, and nothing can be written; delete keys, "
+                                                     "compact, defragment, then disarm the alarm"
+                                                   : "";
+    return cluster_keep(cluster, plugin_format(cluster->call, "alarm %s of %s%s", alarm, name, advice));
 }
 
 static bool has_alarm(const struct member *member)
@@ -181,9 +190,9 @@ static int32_t ask_all(struct cluster *cluster)
 {
     size_t asked = 0;
     struct memories_http_request *requests =
-        plugin_host->allocate(cluster->call, (2 * cluster->count + 1) * sizeof *requests);
+        plugin_host->allocate(cluster->call, 2 * cluster->count * sizeof *requests);
     const struct memories_http_response **responses =
-        plugin_host->allocate(cluster->call, (2 * cluster->count + 1) * sizeof *responses);
+        plugin_host->allocate(cluster->call, 2 * cluster->count * sizeof *responses);
     if (!requests || !responses)
         return plugin_no_memory(cluster->call);
     for (size_t i = 0; i < cluster->count; i++) {
@@ -199,8 +208,8 @@ static int32_t ask_all(struct cluster *cluster)
     for (size_t i = 0; i < cluster->count; i++) {
         struct member *member = &cluster->members[i];
         if (!can_ask(member)) {
-            member->problem = plugin_format(cluster->call, "the node is %s", member->connect ? member->state
-                                                                                             : "not there");
+            const char *state = member->connect ? member->state : "not there";
+            member->problem = cluster_keep(cluster, plugin_format(cluster->call, "the node is %s", state));
             continue;
         }
         take_status(cluster, member, responses[asked++]);
@@ -241,20 +250,21 @@ static bool is_node(const struct cluster *cluster, const char *name)
 }
 
 /* A list that is as long as the nodes' and holds only nodes holds all of them: etcd's own names are unique here. */
-static const char *find_difference(const struct cluster *cluster, json_object *members)
+static const char *find_difference(struct cluster *cluster, json_object *members)
 {
     for (size_t i = 0; i < json_count(members); i++) {
         const char *name = json_get_string(json_at(members, i), "name");
         if (!name || !is_node(cluster, name))
-            return plugin_format(cluster->call, "its member %s is no node of the deployment", name ? name : "without name");
+            return cluster_keep(cluster, plugin_format(cluster->call, "its member %s is no node of the deployment",
+                                                       name ? name : "without name"));
     }
-    if (json_count(members) < cluster->count)
-        return plugin_format(cluster->call, "it has %zu members, and the deployment %zu nodes", json_count(members),
-                             cluster->count);
-    return NULL;
+    if (json_count(members) == cluster->count)
+        return NULL;
+    return cluster_keep(cluster, plugin_format(cluster->call, "it has %zu members, and the deployment %zu nodes",
+                                               json_count(members), cluster->count));
 }
 
-int32_t cluster_check(const struct cluster *cluster, struct cluster_check *check)
+int32_t cluster_check(struct cluster *cluster, struct cluster_check *check)
 {
     /* Deleting a key that is not there ("\0memories") goes through Raft like every write, and leaves no trace. */
     const struct memories_http_request requests[] = {
@@ -268,7 +278,7 @@ int32_t cluster_check(const struct cluster *cluster, struct cluster_check *check
         return code;
     check->writable = responses[0]->status == 200;
     if (!check->writable)
-        check->problem = http_problem(cluster->call, responses[0]);
+        check->problem = cluster_keep(cluster, http_problem(cluster->call, responses[0]));
     AUTO_JSON json_object *list = responses[1]->status == 200 ? json_tokener_parse(responses[1]->body) : NULL;
     json_object *members = json_get_array(list, "members");
     if (members)

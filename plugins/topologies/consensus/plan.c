@@ -55,9 +55,8 @@ static int32_t check_algorithm(const struct wish *wish)
 static bool is_dns_label(const char *name)
 {
     size_t length = strlen(name);
-    return length > 0 && length <= NAME_BYTES_MAX &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length && name[0] != '-' &&
-           name[length - 1] != '-';
+    return length > 0 && length <= NAME_BYTES_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length &&
+           name[0] != '-' && name[length - 1] != '-';
 }
 
 static int32_t check_name(const struct wish *wish, int index)
@@ -93,14 +92,14 @@ static int32_t check_count(const struct wish *wish)
         return plugin_fail(call, MEMORIES_INVALID, "config.consensus.min_nodes", "lower min_nodes or raise max_nodes",
                            "min_nodes is %d, which is more than max_nodes, %d", wish->min_nodes, wish->max_nodes);
     if (wish->count < wish->min_nodes)
-        return plugin_fail(call, MEMORIES_INVALID, "config.node_specs", "add nodes, or lower config.consensus.min_nodes",
-                           "expected at least %d nodes (config.consensus.min_nodes), found %d", wish->min_nodes,
-                           wish->count);
+        return plugin_fail(
+            call, MEMORIES_INVALID, "config.node_specs", "add nodes, or lower config.consensus.min_nodes",
+            "expected at least %d nodes (config.consensus.min_nodes), found %d", wish->min_nodes, wish->count);
     if (wish->count > wish->max_nodes)
-        return plugin_fail(call, MEMORIES_INVALID, wish->node_specs ? "config.node_specs" : "config.consensus.max_nodes",
-                           "remove nodes, or raise config.consensus.max_nodes",
-                           "expected at most %d nodes (config.consensus.max_nodes), found %d", wish->max_nodes,
-                           wish->count);
+        return plugin_fail(
+            call, MEMORIES_INVALID, wish->node_specs ? "config.node_specs" : "config.consensus.max_nodes",
+            "remove nodes, or raise config.consensus.max_nodes",
+            "expected at most %d nodes (config.consensus.max_nodes), found %d", wish->max_nodes, wish->count);
     return MEMORIES_OK;
 }
 
@@ -123,8 +122,7 @@ static int32_t check_ports(const struct wish *wish)
     if (wish->client_port != wish->peer_port)
         return MEMORIES_OK;
     return plugin_fail(wish->spec->call, MEMORIES_INVALID, "config.consensus.peer_port",
-                       "choose another port for one of them", "client_port and peer_port are both %d",
-                       wish->peer_port);
+                       "choose another port for one of them", "client_port and peer_port are both %d", wish->peer_port);
 }
 
 static int heartbeat_interval_ms(const struct wish *wish)
@@ -144,8 +142,10 @@ static int32_t check_timers(const struct wish *wish)
     if (election >= 5 * heartbeat)
         return MEMORIES_OK;
     return plugin_fail(wish->spec->call, MEMORIES_INVALID, "config.consensus.election_timeout_ms",
-                       plugin_format(wish->spec->call, "set election_timeout_ms to %d or more, or lower "
-                                                       "heartbeat_interval_ms", 5 * heartbeat),
+                       plugin_format(wish->spec->call,
+                                     "set election_timeout_ms to %d or more, or lower "
+                                     "heartbeat_interval_ms",
+                                     5 * heartbeat),
                        "expected at least 5 heartbeats of %d ms, found %d ms", heartbeat, election);
 }
 
@@ -224,12 +224,16 @@ static int32_t read_wish(struct wish *wish, struct spec *spec)
         .count = node_specs ? (int)json_count(node_specs) : min_nodes,
     };
     if (wish->count < 1 || wish->count > NODES_MAX)
-        return plugin_fail(spec->call, MEMORIES_INVALID, node_specs ? "config.node_specs" : "config.consensus.min_nodes",
+        return plugin_fail(spec->call, MEMORIES_INVALID,
+                           node_specs ? "config.node_specs" : "config.consensus.min_nodes",
                            "each further member makes every write slower; 3, 5 or 7 are usual",
                            "expected 1 to %d nodes, found %d", NODES_MAX, wish->count);
-    for (int i = 0; i < wish->count; i++)
-        wish->names[i] = node_specs ? json_get_string(node_spec(wish, i), "id")
-                                    : plugin_format(spec->call, "node%d", i + 1);
+    for (int i = 0; i < wish->count; i++) {
+        wish->names[i] =
+            node_specs ? json_get_string(node_spec(wish, i), "id") : plugin_format(spec->call, "node%d", i + 1);
+        if (!wish->names[i] && !node_specs)
+            return plugin_no_memory(spec->call);
+    }
     return MEMORIES_OK;
 }
 
@@ -330,7 +334,8 @@ static void add_node(struct wish *wish, int index)
     spec->failed |= json_add(ports, json_object_new_int(wish->peer_port));
 }
 
-/* Mutual TLS guards the client port, so that it may be reached from anywhere unless the configuration says otherwise. */
+/* Mutual TLS guards the client port, so that it may be reached from anywhere unless the configuration says otherwise.
+ */
 static int32_t add_network(struct wish *wish)
 {
     const int inside[] = { wish->client_port, wish->peer_port };

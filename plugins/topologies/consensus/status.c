@@ -15,11 +15,13 @@ static int64_t poll_after_ms(const struct cluster *cluster)
     return elapsed < 5000 ? 20 : elapsed < 15000 ? 100 : 500;
 }
 
+/* message: NULL when memory ran out. */
 static int32_t wait_on(const struct cluster *cluster, const char *message)
 {
+    if (!message)
+        return plugin_no_memory(cluster->call);
     AUTO_JSON json_object *result = json_object_new_object();
-    int failed = message ? 0 : MEMORIES_NO_MEMORY;
-    failed |= json_set_bool(result, "done", false);
+    int failed = json_set_bool(result, "done", false);
     failed |= json_set_string(result, "message", message);
     failed |= json_set_int(result, "poll_after_ms", poll_after_ms(cluster));
     return plugin_result(cluster->call, failed ? NULL : STEAL(result));
@@ -62,6 +64,8 @@ int32_t consensus_converge(struct memories_call *call, const char *request)
         code = cluster_check(&cluster, &check);
     if (code)
         return code;
+    if (cluster.out_of_memory)
+        return plugin_no_memory(call);
     if (check.difference)
         return fail_on_difference(&cluster, check.difference);
     const struct member *waiting = first_problem(&cluster);
@@ -134,30 +138,28 @@ struct judgement {
     const char *message;
 };
 
-static struct judgement judge(const struct cluster *cluster)
+static struct judgement judge(struct cluster *cluster)
 {
     struct memories_call *call = cluster->call;
     size_t needed = voters(cluster) / 2 + 1;
     const struct member *problem = first_problem(cluster);
+    const char *healthy =
+        cluster_keep(cluster, plugin_format(call, "%zu of %zu members are healthy", cluster->healthy, cluster->count));
     if (all_stopped(cluster))
         return (struct judgement){ "stopped", "all members are stopped" };
     if (cluster->leader && !problem)
-        return (struct judgement){ "running", plugin_format(call, "%zu of %zu members are healthy", cluster->healthy,
-                                                            cluster->count) };
+        return (struct judgement){ "running", healthy };
     if (cluster->leader)
-        return (struct judgement){ "degraded",
-                                   plugin_format(call, "%zu of %zu members are healthy; %s: %s", cluster->healthy,
-                                                 cluster->count, problem->name, problem->problem) };
+        return (struct judgement){ "degraded", cluster_keep(cluster, plugin_format(call, "%s; %s: %s", healthy,
+                                                                                   problem->name, problem->problem)) };
     if (cluster->healthy >= needed)
         return (struct judgement){ "degraded", "the members are electing a leader" };
-    return (struct judgement){
-        "unavailable",
-        plugin_format(call,
-                      "%zu of %zu members are healthy and %zu are needed: nothing can be read or written; bring members "
-                      "back with `memories start %s`, or look why with `memories logs %s --node %s`",
-                      cluster->healthy, cluster->count, needed, cluster->deployment, cluster->deployment,
-                      problem ? problem->name : "NODE"),
-    };
+    const char *id = cluster->deployment;
+    const char *advice = plugin_format(call,
+                                       "%s and %zu are needed: nothing can be read or written; bring members back with "
+                                       "`memories start %s`, or look why with `memories logs %s --node %s`",
+                                       healthy, needed, id, id, problem->name);
+    return (struct judgement){ "unavailable", cluster_keep(cluster, advice) };
 }
 
 /* The leader's word on the log; without one, that of the member that knows most. */
@@ -166,8 +168,8 @@ static const struct member *best_informed(const struct cluster *cluster)
     const struct member *best = cluster->leader;
     for (size_t i = 0; !cluster->leader && i < cluster->count; i++) {
         const struct member *member = &cluster->members[i];
-        if (member->answered && (!best || member->term > best->term ||
-                                 (member->term == best->term && member->index > best->index)))
+        if (member->answered &&
+            (!best || member->term > best->term || (member->term == best->term && member->index > best->index)))
             best = member;
     }
     return best;
@@ -182,7 +184,8 @@ int32_t consensus_status(struct memories_call *call, const char *request)
     AUTO_JSON json_object *document = json_object_new_object();
     struct judgement judgement = judge(&cluster);
     const struct member *informed = best_informed(&cluster);
-    int failed = json_set_string(document, "status", judgement.status);
+    int failed = cluster.out_of_memory ? MEMORIES_NO_MEMORY : 0;
+    failed |= json_set_string(document, "status", judgement.status);
     failed |= json_set_string(document, "message", judgement.message);
     failed |= json_set_string(document, "leader", cluster.leader ? cluster.leader->name : NULL);
     failed |= informed ? json_set_int(document, "term", (int64_t)informed->term) : json_set(document, "term", NULL);

@@ -119,8 +119,19 @@ static void add_service(struct wish *wish, json_object *services, json_object *f
 static void add_server(struct wish *wish, json_object *bootstrap)
 {
     const char *const command[] = {
-        "memories-server", "--listen", "%a", "--port", MEMORIES_STRINGIFY(SERVER_PORT), "--deployment",
-        wish->spec->deployment, "--node", "%n", "--role", "standalone", "--data", "%d",
+        "memories-server",
+        "--listen",
+        "%a",
+        "--port",
+        MEMORIES_STRINGIFY(SERVER_PORT),
+        "--deployment",
+        wish->spec->deployment,
+        "--node",
+        "%n",
+        "--role",
+        "standalone",
+        "--data",
+        "%d",
     };
     json_object *package = json_add_new_object(json_set_new_array(bootstrap, "packages"));
     wish->spec->failed |= json_set_string(package, "name", "memories-server");

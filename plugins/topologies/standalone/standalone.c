@@ -10,8 +10,8 @@ extern const char schema_standalone[];
 
 static int32_t standalone_describe(struct memories_call *call)
 {
-    const char *description =
-        plugin_format(call, "{\"version\":1,\"summary\":\"one node that runs a workload\",\"schema\":%s}", schema_standalone);
+    const char *description = plugin_format(
+        call, "{\"version\":1,\"summary\":\"one node that runs a workload\",\"schema\":%s}", schema_standalone);
     return description ? plugin_host->result(call, description) : plugin_no_memory(call);
 }
 

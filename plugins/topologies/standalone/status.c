@@ -13,8 +13,8 @@ struct probe {
     const char *name;
     const char *state;
     json_object *outputs;
-    const char *address;   /* where people find the workload: a URL, "address:port", or an address */
-    const char *problem;   /* NULL: it works */
+    const char *address; /* where people find the workload: a URL, "address:port", or an address */
+    const char *problem; /* NULL: it works */
     int64_t elapsed_ms;
 };
 
@@ -23,6 +23,12 @@ static void probe_release(struct probe *probe)
     json_object_put(probe->request);
 }
 #define AUTO_PROBE __attribute__((cleanup(probe_release)))
+
+static int32_t set_problem(struct probe *probe, const char *problem)
+{
+    probe->problem = problem;
+    return problem ? MEMORIES_OK : plugin_no_memory(probe->call);
+}
 
 static int32_t probe_http(struct probe *probe, const char *authority, const char *path)
 {
@@ -33,9 +39,10 @@ static int32_t probe_http(struct probe *probe, const char *authority, const char
     int32_t code = http_send_all(call, &request, 1, &response);
     if (code)
         return code;
-    if (response->status < 200 || response->status > 299)
-        probe->problem = plugin_format(call, "%s: %s", request.url, http_problem(call, response));
-    return MEMORIES_OK;
+    if (response->status >= 200 && response->status <= 299)
+        return MEMORIES_OK;
+    const char *reason = http_problem(call, response);
+    return set_problem(probe, reason ? plugin_format(call, "%s: %s", request.url, reason) : NULL);
 }
 
 static int32_t probe_workload(struct probe *probe)
@@ -45,16 +52,12 @@ static int32_t probe_workload(struct probe *probe)
     const char *path = json_get_string(health, "path");
     int port = (int)json_get_int(health, "port", 0);
     probe->address = address;
-    if (strcmp(probe->state, "ready")) {
-        probe->problem = plugin_format(probe->call, "the node is %s", probe->state);
-        return MEMORIES_OK;
-    }
+    if (strcmp(probe->state, "ready"))
+        return set_problem(probe, plugin_format(probe->call, "the node is %s", probe->state));
     if (!port)
         return MEMORIES_OK;
-    if (!address) {
-        probe->problem = "the node has no address";
-        return MEMORIES_OK;
-    }
+    if (!address)
+        return set_problem(probe, "the node has no address");
     const char *authority = http_authority(probe->call, address, port);
     probe->address = path ? plugin_format(probe->call, "http://%s", authority ? authority : "") : authority;
     if (!authority || !probe->address)
@@ -62,9 +65,7 @@ static int32_t probe_workload(struct probe *probe)
     if (path)
         return probe_http(probe, authority, path);
     const char *reason = tcp_problem(address, port, NODE_TIMEOUT_MS);
-    if (reason)
-        probe->problem = plugin_format(probe->call, "%s: %s", authority, reason);
-    return MEMORIES_OK;
+    return reason ? set_problem(probe, plugin_format(probe->call, "%s: %s", authority, reason)) : MEMORIES_OK;
 }
 
 static int32_t probe_node(struct probe *probe, struct memories_call *call, const char *request)
