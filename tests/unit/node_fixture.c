@@ -20,23 +20,9 @@
 
 char *fixture_directory;
 char *fixture_program;
+static char *base; /* the program's temporary directory: that of each test is in it */
 static char *nodes[NODES_MAX];
 static size_t node_count;
-
-static void setup(void)
-{
-    const char *base = getenv("TMPDIR");
-    char *template, *build = getenv("builddir");
-    ck_assert(asprintf(&template, "%s/memories-node.XXXXXX", base ? base : "/tmp") > 0);
-    ck_assert_ptr_nonnull(mkdtemp(template));
-    fixture_directory = realpath(template, NULL);
-    free(template);
-    const char *program = getenv("MEMORIES_NODE_PROGRAM");
-    if (program)
-        fixture_program = strdup(program);
-    else
-        ck_assert(asprintf(&fixture_program, "%s/plugins/providers/local/node/memories-node", build ? build : ".") > 0);
-}
 
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *where)
 {
@@ -44,14 +30,24 @@ static int remove_entry(const char *path, const struct stat *info, int type, str
     return 0;
 }
 
-static void teardown(void)
+static void make_directory_for_test(void)
+{
+    const char *build = getenv("builddir"), *program = getenv("MEMORIES_NODE_PROGRAM");
+    ck_assert(asprintf(&fixture_directory, "%s/XXXXXX", base) > 0);
+    ck_assert_ptr_nonnull(mkdtemp(fixture_directory));
+    if (program)
+        fixture_program = strdup(program);
+    else
+        ck_assert(asprintf(&fixture_program, "%s/plugins/providers/local/node/memories-node", build ? build : ".") > 0);
+}
+
+static void stop_nodes(void)
 {
     for (size_t i = 0; i < node_count; i++) {
         node_stop(nodes[i], 10000, NULL);
         free(nodes[i]);
     }
     node_count = 0;
-    nftw(fixture_directory, remove_entry, 32, FTW_DEPTH | FTW_PHYS);
     free(fixture_directory);
     free(fixture_program);
 }
@@ -59,17 +55,38 @@ static void teardown(void)
 TCase *node_fixture_case(const char *name, double seconds)
 {
     TCase *test_case = tcase_create(name);
-    tcase_add_checked_fixture(test_case, setup, teardown);
+    tcase_add_checked_fixture(test_case, make_directory_for_test, stop_nodes);
     tcase_set_timeout(test_case, seconds);
     return test_case;
 }
 
+/* A test that fails ends at once, its nodes go on. */
+static int stop_node_of(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    if (type == FTW_F && !strcmp(path + where->base, "lock")) {
+        char *node = strndup(path, (size_t)where->base - 1);
+        node_stop(node, 10000, NULL);
+        free(node);
+    }
+    return 0;
+}
+
 int node_fixture_run(Suite *suite)
 {
+    const char *temporary = getenv("TMPDIR");
+    char template[4096];
+    snprintf(template, sizeof template, "%s/memories-node.XXXXXX", temporary ? temporary : "/tmp");
+    if (!mkdtemp(template) || !(base = realpath(template, NULL))) {
+        perror(template);
+        return EXIT_FAILURE;
+    }
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
+    nftw(base, stop_node_of, 32, FTW_PHYS);
+    nftw(base, remove_entry, 32, FTW_DEPTH | FTW_PHYS);
+    free(base);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -260,6 +277,22 @@ pid_t pid_in(const char *node, const char *path)
     pid_t pid = strchr(content, '\n') ? atoi(content) : 0;
     free(content);
     return pid;
+}
+
+const char *own_program(void)
+{
+    static char path[4096];
+    ck_assert_int_gt(readlink("/proc/self/exe", path, sizeof path - 1), 0);
+    return path;
+}
+
+int fixture_burn(const char *ms)
+{
+    struct timespec used;
+    do
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    while (used.tv_sec * 1000 + used.tv_nsec / 1000000 < atol(ms));
+    return 0;
 }
 
 void pause_ms(int ms)

@@ -47,6 +47,11 @@ size_t count_marked(const char *node);
 /* The first number that a service has written into a file below its node. */
 pid_t pid_in(const char *node, const char *path);
 
+/* The path of this program, which services the tests: when it is run as `PROGRAM burn MS`, main calls fixture_burn,
+ * which uses MS milliseconds of processor time. */
+const char *own_program(void);
+int fixture_burn(const char *ms);
+
 /* Waits until the condition holds; the test fails after ten seconds. */
 #define wait_until(condition)                                                 \
     do {                                                                      \

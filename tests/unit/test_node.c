@@ -231,8 +231,10 @@ END_TEST
 START_TEST(a_missing_memories_node_is_told)
 {
     struct node_error error;
-    ck_assert_int_eq(node_start(node_make("n", SLEEPER), "/nowhere/memories-node", &error), MEMORIES_NOT_FOUND);
-    ck_assert_str_eq(error.message, "can't run /nowhere/memories-node");
+    if (!getenv("MEMORIES_UNDER_VALGRIND")) { /* whose posix_spawn does not tell */
+        ck_assert_int_eq(node_start(node_make("n", SLEEPER), "/nowhere/memories-node", &error), MEMORIES_NOT_FOUND);
+        ck_assert_str_eq(error.message, "can't run /nowhere/memories-node");
+    }
     ck_assert_int_eq(node_start(node_make("m", SLEEPER), "/bin/false", &error), MEMORIES_FAILED);
     ck_assert_str_eq(error.cause, "exit 1");
 }
@@ -486,7 +488,7 @@ START_TEST(commands_run_once)
 {
     const char *node = node_make("n", "'bootstrap': {'commands': [['sh', '-c', 'echo said; echo a >> made'], "
                                       "['sh', '-c', 'echo b >> made']], 'services': [{'name': 's', 'command': "
-                                      "['sh', '-c', 'cp made seen; exec sleep 1000']}]}");
+                                      "['sh', '-c', 'cp made copy; mv copy seen; exec sleep 1000']}]}");
     for (int round = 0; round < 2; round++) {
         node_must_start(node);
         wait_until(!strcmp(service_member(node, 0, "state"), "running"));
@@ -635,7 +637,7 @@ START_TEST(a_full_disk_costs_lines_only)
     char path[4096];
     snprintf(path, sizeof path, "%s/small", fixture_directory);
     ck_assert_int_eq(mkdir(path, 0700), 0);
-    if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+    if (unshare(CLONE_NEWNS) || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) ||
         mount("tmpfs", path, "tmpfs", 0, "size=256k")) {
         printf("skipped: a_full_disk_costs_lines_only: needs root to mount a file system\n");
         return;

@@ -59,14 +59,14 @@ static void make_network(const char *name)
 {
     char path[64];
     ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
-    ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    ck_assert_int_eq(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL), 0);
     ck_assert_int_eq(mount("tmpfs", "/run", "tmpfs", 0, "mode=755"), 0);
     ck_assert_int_eq(mkdir("/run/netns", 0755), 0);
     snprintf(path, sizeof path, "/run/netns/%s", name);
     close(open(path, O_CREAT | O_RDONLY | O_CLOEXEC, 0644));
     pid_t child = fork();
     if (!child)
-        _exit(unshare(CLONE_NEWNET) || mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL));
+        _exit(unshare(CLONE_NEWNET) || mount("/proc/self/ns/net", path, "none", MS_BIND, NULL));
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
@@ -128,6 +128,7 @@ END_TEST
 START_TEST(a_node_below_run_keeps_its_directory)
 {
     make_network("own");
+    rmdir(fixture_directory);
     free(fixture_directory);
     ck_assert_int_eq(mkdir("/run/nodes", 0700), 0);
     fixture_directory = strdup("/run/nodes");
@@ -183,12 +184,10 @@ START_TEST(a_cgroup_is_made_measured_and_removed)
 {
     if (!has_cgroups())
         return;
-    const char *node =
-        node_make("n",
-                  "'isolation': '%s', 'cgroup': '%s', 'metrics_interval_ms': 50, " SHELL(
-                      "timeout 0.3 sh -c \\'while :; do :; done\\'; cat /proc/self/cgroup; echo; echo end; "
-                      "exec sleep 1000"),
-                  isolations[_i], own_cgroup());
+    const char *node = node_make("n",
+                                 "'isolation': '%s', 'cgroup': '%s', 'metrics_interval_ms': 50, " SHELL(
+                                     "%s burn 200; cat /proc/self/cgroup; echo; echo end; exec sleep 1000"),
+                                 isolations[_i], own_cgroup(), own_program());
     ck_assert_int_eq(count_cgroups(), 0);
     node_must_start(node);
     ck_assert_int_gt(count_cgroups(), 0);
@@ -199,7 +198,7 @@ START_TEST(a_cgroup_is_made_measured_and_removed)
     ck_assert_int_eq(count_cgroups(), 0);
     struct node_sample last = { .time_ms = 0 };
     ck_assert_int_eq(node_metrics_read(node, 0, INT64_MAX, take_last, &last, NULL), MEMORIES_OK);
-    ck_assert_int_ge(last.cpu_ns, 50000000);
+    ck_assert_int_ge(last.cpu_ns, 200000000);
     ck_assert_int_gt(last.memory_bytes, 0);
 }
 END_TEST
@@ -237,23 +236,22 @@ START_TEST(processors_are_limited)
     if (!has_cgroups() || sysconf(_SC_NPROCESSORS_ONLN) < 2)
         return;
     const char *node = node_make("n",
-                                 "'cgroup': '%s', 'vcpus': 1, " SHELL(
-                                     "for i in 1 2 3 4; do timeout 0.5 sh -c \\'while :; do :; done\\' & done; wait; "
-                                     "echo > ended; exec sleep 1000"),
-                                 own_cgroup());
+                                 "'cgroup': '%s', 'vcpus': 1, " SHELL("for i in 1 2 3; do %s burn 200 & done; wait; "
+                                                                      "echo > ended; exec sleep 1000"),
+                                 own_cgroup(), own_program());
     node_must_start(node);
     int64_t begin = now_ms();
     wait_until(exists_below(node, "data/ended"));
     int64_t elapsed_ms = now_ms() - begin;
     node_must_stop(node);
-    struct node_sample last = { .time_ms = 0 };
-    ck_assert_int_eq(node_metrics_read(node, 0, INT64_MAX, take_last, &last, NULL), MEMORIES_OK);
-    ck_assert_int_le(last.cpu_ns / 1000000, elapsed_ms + 200);
+    ck_assert_int_ge(elapsed_ms, 500); /* half of that, were there no limit */
 }
 END_TEST
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 3 && !strcmp(argv[1], "burn"))
+        return fixture_burn(argv[2]);
     if (geteuid())
         return node_fixture_skip("namespaces and cgroups need root");
     TCase *test_case = node_fixture_case("isolation", 60);

@@ -26,8 +26,8 @@ static int32_t code_of_errno(int number)
     }
 }
 
-__attribute__((format(printf, 3, 0)))
-static void start_error(struct node_error *error, int32_t code, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void start_error(struct node_error *error, int32_t code,
+                                                              const char *format, va_list arguments)
 {
     error->code = code;
     error->cause[0] = error->hint[0] = '\0';

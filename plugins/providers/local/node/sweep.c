@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 #include "plugins/providers/local/node/record.h"
 
 #define DYING_MAX 256
+#define CHANGE_MS 1000
+#define PF_KTHREAD 0x00200000u /* the kernel's include/linux/sched.h */
 
 /* Processes that were killed and are waited for. */
 struct dying {
@@ -37,12 +40,43 @@ static const char *mark_of(const char *environment, size_t count)
     return NULL;
 }
 
-static bool is_marked(pid_t pid, const char *const *directories, size_t count)
+/* True while the process has no environment to show but will have, or will be gone: in the midst of an exec, or of its
+ * end. Of /proc/PID/stat: state, flags (a thread of the kernel's has none ever), and where the environment ends in
+ * memory. */
+static bool is_changing(pid_t pid)
+{
+    char path[32], state;
+    unsigned int flags;
+    unsigned long environment_end;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    AUTO_FREE char *stat = node_read_file(AT_FDCWD, path, NULL);
+    const char *fields = stat ? strrchr(stat, ')') : NULL;
+    if (!fields || sscanf(fields, ") %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2 || strchr("ZX", state))
+        return false;
+    for (int number = 2; fields && number < 51; number++) {
+        fields = strchr(fields, ' ');
+        fields += fields ? 1 : 0;
+    }
+    return fields && sscanf(fields, "%lu", &environment_end) == 1 && !environment_end && !(flags & PF_KTHREAD);
+}
+
+/* Waits out such moments: a daemon that is just being executed would escape else. */
+static char *read_environment(pid_t pid, size_t *bytes)
 {
     char path[32];
     snprintf(path, sizeof path, "/proc/%d/environ", pid);
+    for (int64_t deadline_ms = node_monotonic_ms() + CHANGE_MS;; poll(NULL, 0, 1)) {
+        char *environment = node_read_file(AT_FDCWD, path, bytes);
+        if (!environment || *bytes || !is_changing(pid) || node_monotonic_ms() > deadline_ms)
+            return environment;
+        free(environment);
+    }
+}
+
+static bool is_marked(pid_t pid, const char *const *directories, size_t count)
+{
     size_t bytes;
-    AUTO_FREE char *environment = node_read_file(AT_FDCWD, path, &bytes);
+    AUTO_FREE char *environment = read_environment(pid, &bytes);
     const char *mark = environment ? mark_of(environment, bytes) : NULL;
     return mark && bsearch(&mark, directories, count, sizeof *directories, compare_paths);
 }
