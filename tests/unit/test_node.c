@@ -563,9 +563,10 @@ END_TEST
 static int connect_to(const char *node)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/control.sock", node);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int directory = open(node, O_PATH | O_CLOEXEC), fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/control.sock", directory);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    close(directory);
     return fd;
 }
 

@@ -105,9 +105,11 @@ char *child_find_program(const struct child_setup *setup, const char *name, cons
         int number = check_executable(file);
         if (!number)
             return file;
-        free(file);
-        if (number != ENOENT && number != ENOTDIR)
+        /* A directory that can't be looked into says nothing; a file that can't be executed may be the one that was
+         * meant. */
+        if (!access(file, F_OK))
             reason = number;
+        free(file);
     }
     node_fail_errno(error, reason, "%s: the program %s is not in %s", what, name, setup->search_path);
     node_hint(error, "install it, or give its full path");
