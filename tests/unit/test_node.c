@@ -368,6 +368,21 @@ START_TEST(sigterm_stops_a_node)
 }
 END_TEST
 
+START_TEST(a_start_waits_for_the_end_of_a_stop)
+{
+    const char *node = node_make("n", "'bootstrap': {'services': [{'name': 's', 'stop_timeout_ms': 300, 'command': "
+                                      "['sh', '-c', 'trap : TERM; echo $$ > pid; while :; do sleep 1000; done']}]}");
+    node_must_start(node);
+    wait_until(pid_in(node, "data/pid"));
+    pid_t supervisor = supervisor_pid(node), service = service_pid(node, 0);
+    kill(supervisor, SIGTERM);
+    node_must_start(node);
+    ck_assert(!process_lives(supervisor) && !process_lives(service));
+    ck_assert_int_ne(supervisor_pid(node), supervisor);
+    ck_assert_str_eq(service_member(node, 0, "state"), "running");
+}
+END_TEST
+
 START_TEST(a_stop_works_without_the_socket)
 {
     const char *node = node_make("n", SLEEPER);
@@ -679,6 +694,7 @@ int main(void)
     tcase_add_test(test_case, a_stop_ends_daemons_too);
     tcase_add_test(test_case, a_supervisor_that_hangs_is_killed);
     tcase_add_test(test_case, sigterm_stops_a_node);
+    tcase_add_test(test_case, a_start_waits_for_the_end_of_a_stop);
     tcase_add_test(test_case, a_stop_works_without_the_socket);
     tcase_add_test(test_case, a_killed_supervisor_leaves_nothing_after_a_sweep);
     tcase_add_test(test_case, a_killed_supervisor_is_replaced_by_a_start);

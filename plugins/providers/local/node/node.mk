@@ -51,3 +51,4 @@ plugins_providers_local_node_memories_node_SOURCES = \
 plugins_providers_local_node_memories_node_CPPFLAGS = $(AM_CPPFLAGS) -DLIBEXEC_DIRECTORY='"$(pkglibexecdir)"'
 plugins_providers_local_node_memories_node_CFLAGS = $(plugin_cflags)
 plugins_providers_local_node_memories_node_LDADD = $(JSON_C_LIBS)
+EXTRA_DIST += docs/node.md
