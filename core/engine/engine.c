@@ -49,7 +49,17 @@ void engine_token(const char *deployment, const char *key, uint32_t generation, 
     token[40] = '\0';
 }
 
-/* `chance` is one random number for all tasks of a call, so that those which failed together are tried together. */
+/* The time and a random number, the same for all tasks of a call: what has to wait waits together, for one next call. */
+struct moment {
+    int64_t now_ms;
+    uint32_t chance;
+};
+
+static struct moment this_moment(void)
+{
+    return (struct moment){ clock_monotonic_ms(), arc4random() };
+}
+
 static uint32_t backoff_ms(uint32_t attempt, uint32_t at_least_ms, uint32_t chance)
 {
     uint64_t most = BACKOFF_CAP_MS;
@@ -612,35 +622,35 @@ static uint32_t attempts_of(const struct executor *executor)
     return executor->engine->attempts ? executor->engine->attempts : ATTEMPTS;
 }
 
-static void poll_later(struct task *task, const struct operation_answer *answer)
+static void poll_later(struct task *task, const struct operation_answer *answer, struct moment moment)
 {
     task->state = TASK_POLLING;
-    task->due_ms = clock_monotonic_ms() + (answer->poll_after_ms ? answer->poll_after_ms : POLL_AFTER_MS);
+    task->due_ms = moment.now_ms + (answer->poll_after_ms ? answer->poll_after_ms : POLL_AFTER_MS);
 }
 
 /* An error that may pass: again later, with the same token. Where the provider had no room nothing came into being, even
  * when that shows late: it is begun anew, with a new token. */
 static bool retry_task(struct executor *executor, struct task *task, const memories_error *error, bool poll,
-                       uint32_t chance)
+                       struct moment moment)
 {
     if (!may_pass(error) || executor->failing || task->attempt >= attempts_of(executor) ||
-        (poll && clock_monotonic_ms() > task->deadline_ms))
+        (poll && moment.now_ms > task->deadline_ms))
         return false;
     bool no_room = task->operation && memories_error_code(error) == MEMORIES_CAPACITY;
     if (no_room)
         task->group++;
     task->state = poll && !no_room ? TASK_POLLING : TASK_READY;
-    task->due_ms = clock_monotonic_ms() + backoff_ms(task->attempt, error->retry_after_ms, chance);
+    task->due_ms = moment.now_ms + backoff_ms(task->attempt, error->retry_after_ms, moment.chance);
     if (executor->plan)
         report_problem(executor, MEMORIES_EVENT_RETRY, task, error);
     return true;
 }
 
 static void settle_task(struct executor *executor, struct task *task, struct operation_answer *answer, bool poll,
-                        uint32_t chance)
+                        struct moment moment)
 {
     if (answer->error) {
-        if (!retry_task(executor, task, answer->error, poll, chance))
+        if (!retry_task(executor, task, answer->error, poll, moment))
             fail_task(executor, task, STEAL(answer->error));
         return;
     }
@@ -650,7 +660,7 @@ static void settle_task(struct executor *executor, struct task *task, struct ope
         finish_task(executor, task);
         return;
     }
-    poll_later(task, answer);
+    poll_later(task, answer, moment);
 }
 
 /* The provider was not asked, or the answer is not on record: nothing more can be done safely. */
@@ -787,14 +797,15 @@ static memories_error *still_pending(const struct engine *engine, const struct t
     return error;
 }
 
-static void settle_read(struct refresh *refresh, struct task *task, struct operation_answer *answer, uint32_t chance)
+static void settle_read(struct refresh *refresh, struct task *task, struct operation_answer *answer,
+                        struct moment moment)
 {
     struct executor *executor = &refresh->executor;
     bool waits = !answer->error && answer->state == MEMORIES_STATE_PENDING && task->awaited;
-    if (waits && clock_monotonic_ms() > task->deadline_ms)
+    if (waits && moment.now_ms > task->deadline_ms)
         answer->error = still_pending(executor->engine, task);
     if (answer->error) {
-        if (retry_task(executor, task, answer->error, true, chance))
+        if (retry_task(executor, task, answer->error, true, moment))
             return;
         task->state = TASK_FAILED;
         error_where(&answer->error, "%s", task->key);
@@ -804,7 +815,7 @@ static void settle_read(struct refresh *refresh, struct task *task, struct opera
     if (waits) {
         task_set_outputs(task, answer->outputs);
         task->attempt = 0;
-        poll_later(task, answer);
+        poll_later(task, answer, moment);
         return;
     }
     task->state = TASK_DONE;
@@ -833,9 +844,9 @@ static int read_all(struct refresh *refresh)
             continue;
         if (job->failed)
             fail_job(executor, job);
-        uint32_t chance = arc4random();
+        struct moment moment = this_moment();
         for (size_t i = 0; !job->failed && i < job->count; i++)
-            settle_read(refresh, job->tasks[i], &job->answers[i], chance);
+            settle_read(refresh, job->tasks[i], &job->answers[i], moment);
         job_free(job);
     }
     if (executor->error)
@@ -1016,9 +1027,9 @@ static void take_job(struct executor *executor, struct job *job)
 {
     if (job->failed)
         fail_job(executor, job);
-    uint32_t chance = arc4random();
+    struct moment moment = this_moment();
     for (size_t i = 0; !job->failed && i < job->count; i++)
-        settle_task(executor, job->tasks[i], &job->answers[i], job->poll, chance);
+        settle_task(executor, job->tasks[i], &job->answers[i], job->poll, moment);
     job_free(job);
 }
 

@@ -273,8 +273,9 @@ static int in_child(void (*work)(void))
 
 static void take_and_die(void)
 {
-    struct lease *lease = NULL;
-    struct store *own = store_open(directory, NULL);
+    static struct lease *lease; /* static: reachable at the end, for valgrind */
+    static struct store *own;
+    own = store_open(directory, NULL);
     if (store_lease_take(own, ID, LEASE_MS, &lease, NULL))
         _exit(1);
     kill(getpid(), SIGKILL);
