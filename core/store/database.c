@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,18 +136,34 @@ static int migrate(struct store *store, memories_error **error)
     return failed;
 }
 
-/* SQLite makes its -wal and -shm files with the mode of the main one. */
-static int create_private(const char *path, memories_error **error)
+/* One thread of one process opens the store at a time: two can't bring a new file into WAL mode at once. */
+static int lock_directory(const char *directory, int *fd, memories_error **error)
 {
-    AUTO_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return error_set_errno(error, errno, "can't open the store %s", path);
-    return fchmod(fd, 0600) ? error_set_errno(error, errno, "can't make the store %s private", path) : 0;
+    *fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0)
+        return error_set_errno(error, errno, "can't open the state directory %s", directory);
+    while (flock(*fd, LOCK_EX))
+        if (errno != EINTR)
+            return error_set_errno(error, errno, "can't lock the state directory %s", directory);
+    return 0;
 }
 
-static int open_database(struct store *store, memories_error **error)
+/* SQLite makes its -wal and -shm files with the mode of the main one. A file that is there already is not opened here:
+ * closing it would end the locks that this process holds on it through SQLite (sqlite.org/howtocorrupt.html, 2.2). */
+static int create_private(const char *path, memories_error **error)
 {
-    int failed = create_private(store->path, error);
+    AUTO_FD int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno != EEXIST)
+        return error_set_errno(error, errno, "can't make the store %s", path);
+    return chmod(path, 0600) ? error_set_errno(error, errno, "can't make the store %s private", path) : 0;
+}
+
+static int open_database(struct store *store, const char *directory, memories_error **error)
+{
+    AUTO_FD int guard = -1;
+    int failed = lock_directory(directory, &guard, error);
+    if (!failed)
+        failed = create_private(store->path, error);
     if (failed)
         return failed;
     if (sqlite3_open_v2(store->path, &store->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
@@ -178,7 +195,7 @@ struct store *store_open(const char *directory, memories_error **error)
     store->actor = describe_actor();
     if (!store->path || !store->actor)
         error_no_memory(error);
-    else if (!open_database(store, error))
+    else if (!open_database(store, directory, error))
         return store;
     store_close(store);
     return NULL;

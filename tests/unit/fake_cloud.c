@@ -212,16 +212,30 @@ static bool fault_hits(const char *slot, const char *key, bool whole, struct clo
 
 typedef const char *object_fn(const struct memories_operation *operation);
 
+/* What is wrong with the object rather than with the answer. True when there is nothing more to say. */
+static bool spoil(struct memories_call *call, enum fault_kind kind, size_t index,
+                  const struct memories_operation *operation)
+{
+    struct cloud_object *object = find_of(operation);
+    if (kind == FAULT_BREAK && object)
+        object->state = MEMORIES_STATE_BROKEN;
+    if (kind == FAULT_HIDE)
+        call_host()->operation_result(call, index, MEMORIES_STATE_ABSENT, NULL, 0);
+    return kind == FAULT_HIDE;
+}
+
 static void run_one(struct memories_call *call, const char *slot, object_fn *work, size_t index,
                     const struct memories_operation *operation)
 {
     struct memories_error_detail detail;
     struct cloud_fault fault = { .kind = FAULT_NONE };
     bool hit = fault_hits(slot, operation->key, false, &fault);
-    const char *objection = fault.kind == FAULT_REFUSE ? NULL : work(operation);
+    const char *objection = fault.kind == FAULT_REFUSE || fault.kind == FAULT_IGNORE ? NULL : work(operation);
+    if (spoil(call, fault.kind, index, operation))
+        return;
     if (objection)
         fault = (struct cloud_fault){ .code = MEMORIES_CONFLICT };
-    if (!hit && !objection) {
+    if (!objection && (!hit || fault.kind >= FAULT_IGNORE)) {
         answer(call, index, operation);
         return;
     }

@@ -30,6 +30,9 @@ enum fault_kind {
     FAULT_REFUSE, /* nothing is done */
     FAULT_LOSE,   /* it is done, but the answer is the error */
     FAULT_WHOLE,  /* the slot as a whole fails, before anything is done */
+    FAULT_IGNORE, /* nothing is done, and the answer is what is there */
+    FAULT_BREAK,  /* it is done, but the object is broken */
+    FAULT_HIDE,   /* the answer is that nothing is there */
 };
 
 /* What goes wrong in the next `times` operations of `slot` on keys that begin with `key` (NULL: on any). */

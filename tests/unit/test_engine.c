@@ -349,6 +349,12 @@ END_TEST
 
 /* ---- Polling ---- */
 
+static void cancel_at_read(const char *slot, const char *key)
+{
+    (void)key;
+    cancel = !strcmp(slot, "read");
+}
+
 START_TEST(what_takes_too_long_fails_and_is_found_later)
 {
     use_plugin(0, 1);
@@ -381,7 +387,63 @@ START_TEST(what_is_pending_and_not_wanted_is_deleted_without_waiting)
 }
 END_TEST
 
+/* It was made, and is not seen yet: the same token gives the same object. */
+START_TEST(what_is_invisible_is_not_made_twice)
+{
+    cloud_fault(FAULT_LOSE, "create", "net", 1, MEMORIES_DENIED); /* no answer that is repeated */
+    cloud->polls = _i ? 1000000 : 0;
+    if (_i) { /* pending is on record */
+        cloud->faults[0].times = 0;
+        cloud->hook = cancel_at_read;
+    }
+    ck_assert_int_ne(run_wish(&three, false, NULL), 0);
+    ck_assert_str_eq(recorded_state("net"), _i ? "pending" : "planned");
+    cancel = 0;
+    cloud->hook = NULL;
+    cloud->polls = cloud_find("net")->polls_left = 0;
+    cloud_fault(FAULT_HIDE, "read", "net", 1, 0);
+    run(&three, false);
+    expect_world(&three, false);
+    ck_assert_int_eq(cloud->made, 5);
+}
+END_TEST
+
+START_TEST(what_is_invisible_after_it_was_made_is_waited_for)
+{
+    cloud->polls = 3;
+    cloud_fault(FAULT_HIDE, "read", "net", 1, 0);
+    run(&three, false);
+    expect_world(&three, false);
+    ck_assert_int_eq(cloud->made, 5);
+}
+END_TEST
+
 /* ---- Failures ---- */
+
+static const struct {
+    enum fault_kind kind;
+    const char *slot;
+    const char *message;
+} wrong_ends[] = {
+    { FAULT_BREAK, "create", "create of node/1 ended with it being broken" },
+    { FAULT_HIDE, "create", "create of node/1 ended with it being absent" },
+    { FAULT_IGNORE, "destroy", "delete of node/1 ended with it being ready" },
+    { FAULT_IGNORE, "power", "stop of node/1 ended with it being ready" },
+};
+
+START_TEST(a_wrong_end_is_a_failure)
+{
+    if (_i > 1)
+        run(&three, false);
+    const struct wish *goal = _i == 2 ? NULL : &three;
+    cloud_fault(wrong_ends[_i].kind, wrong_ends[_i].slot, "node/1", 1, 0);
+    AUTO_ERROR memories_error *error = NULL;
+    ck_assert_int_eq(run_wish(goal, _i == 3, &error), MEMORIES_FAILED);
+    ck_assert_str_eq(memories_error_message(error), wrong_ends[_i].message);
+    run(goal, _i == 3);
+    expect_world(goal, _i == 3);
+}
+END_TEST
 
 START_TEST(what_may_pass_is_tried_again_with_the_same_token)
 {
@@ -561,12 +623,6 @@ START_TEST(asked_to_stop_it_ends_what_is_under_way)
     expect_world(&three, false);
 }
 END_TEST
-
-static void cancel_at_read(const char *slot, const char *key)
-{
-    (void)key;
-    cancel = !strcmp(slot, "read");
-}
 
 START_TEST(asked_to_stop_it_does_not_wait_for_what_is_pending)
 {
@@ -824,6 +880,9 @@ int main(void)
     tcase_add_test(tests, made_while_all_is_stopped_it_is_made_switched_off);
     tcase_add_test(tests, what_takes_too_long_fails_and_is_found_later);
     tcase_add_test(tests, what_is_pending_and_not_wanted_is_deleted_without_waiting);
+    tcase_add_loop_test(tests, what_is_invisible_is_not_made_twice, 0, 2);
+    tcase_add_test(tests, what_is_invisible_after_it_was_made_is_waited_for);
+    tcase_add_loop_test(tests, a_wrong_end_is_a_failure, 0, ARRAY_COUNT(wrong_ends));
     tcase_add_loop_test(tests, what_may_pass_is_tried_again_with_the_same_token, 0, 3);
     tcase_add_loop_test(tests, what_failed_together_is_tried_together, 0, 2);
     tcase_add_test(tests, the_cloud_says_how_long_to_wait);

@@ -589,7 +589,7 @@ int main(void)
     tcase_add_test(tests, a_resource_follows_its_journal);
     tcase_add_test(tests, a_thousand_intents_keep_their_order);
     tcase_add_test(tests, processes_and_threads_write_at_once);
-    tcase_add_loop_test(tests, several_processes_make_the_file_at_once, 0, 5);
+    tcase_add_loop_test(tests, several_processes_make_the_file_at_once, 0, 10);
     tcase_add_loop_test(tests, a_transaction_is_there_as_a_whole_or_not_at_all, 0, 2);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
