@@ -14,7 +14,7 @@ static void work_begin(struct session *session)
 {
     static const char first[] = INTERRUPT_NOTICE "\n";
     static const char second[] = "\nmemories: stopped at once; \"memories list\" shows what can be resumed\n";
-    progress_begin(&session->progress);
+    progress_begin(&session->progress, session->command->name);
     if (session_has(session, OPTION_JSON) || session_has(session, OPTION_EVENTS))
         interrupt_catch(session->context, NULL, NULL);
     else if (session->progress.live)

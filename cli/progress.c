@@ -36,7 +36,9 @@ static void copy_text(char *to, const char *from)
 
 static void print_elapsed(FILE *stream, int64_t ms)
 {
-    if (ms < 60000)
+    if (ms < 100)
+        fprintf(stream, "%d ms", (int)ms);
+    else if (ms < 60000)
         fprintf(stream, "%.1f s", (double)ms / 1000.0);
     else
         fprintf(stream, "%d min %02d s", (int)(ms / 60000), (int)(ms / 1000 % 60));
@@ -96,13 +98,19 @@ static unsigned draw_head(struct progress *progress, FILE *stream, unsigned colu
     return used;
 }
 
+/* Whether a text must be told which resource it is about. */
+static bool needs_key(const char *key, const char *text)
+{
+    return key && *key && !strstr(text ? text : "", key);
+}
+
 static unsigned draw_indented(FILE *stream, const char *key, const char *text, unsigned columns)
 {
     if (columns <= INDENT)
         return 0;
     text_pad(stream, INDENT);
     unsigned used = INDENT;
-    if (*key) {
+    if (needs_key(key, text)) {
         used += text_fit(stream, key, columns - used);
         used += text_fit(stream, ": ", columns - used);
     }
@@ -212,10 +220,12 @@ void progress_free(struct progress *progress)
     pthread_mutex_destroy(&progress->lock);
 }
 
-void progress_begin(struct progress *progress)
+void progress_begin(struct progress *progress, const char *title)
 {
     progress->running = true;
-    progress->began_ms = now_ms();
+    progress->title = title;
+    copy_text(progress->phase, title);
+    progress->began_ms = progress->last_line_ms = now_ms(); /* what takes less than a line's time needs no line */
     if (!progress->live)
         return;
     /* Signals are for the thread that works. */
@@ -293,7 +303,13 @@ static void note(struct progress *progress, const struct memories_event *event)
     if (event->kind == MEMORIES_EVENT_PHASE) {
         copy_text(progress->phase, event->text);
         progress->doing[0] = '\0';
+        progress->gathering = event->operation && strcmp(event->operation, "converge") == 0;
         return;
+    }
+    if (event->kind == MEMORIES_EVENT_STARTED && progress->gathering) {
+        copy_text(progress->phase, progress->title);
+        progress->doing[0] = '\0';
+        progress->gathering = false;
     }
     if (event->kind == MEMORIES_EVENT_WARNING || event->kind == MEMORIES_EVENT_LOG)
         return;
@@ -336,7 +352,7 @@ static char *line_of(const struct progress *progress, const struct memories_even
                 screen_colour(stderr, COLOUR_NONE));
     if (event->kind == MEMORIES_EVENT_FAILED)
         fprintf(stream, "%sfailed:%s ", screen_colour(stderr, COLOUR_RED), screen_colour(stderr, COLOUR_NONE));
-    if (event->key) {
+    if (needs_key(event->key, event->text)) {
         text_put(stream, event->key);
         fputs(": ", stream);
     }

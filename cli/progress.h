@@ -30,7 +30,9 @@ struct progress {
     bool running; /* between begin and end */
     int64_t began_ms, last_line_ms;
     uint32_t done, total;
+    const char *title; /* what is shown outside of phases: the command's name */
     char phase[PROGRESS_TEXT_MAX];
+    bool gathering; /* the phase is one that later operations end: waiting for the whole between groups of nodes */
     char doing[PROGRESS_TEXT_MAX]; /* of the whole, not of one operation */
     struct progress_slot slots[PROGRESS_SLOTS];
 
@@ -51,8 +53,8 @@ struct progress_wishes {
 void progress_setup(struct progress *progress, struct progress_wishes wishes);
 void progress_free(struct progress *progress);
 
-/* Round one long call into the library. */
-void progress_begin(struct progress *progress);
+/* Round one long call into the library. `title` (a constant) is shown until the library names a phase. */
+void progress_begin(struct progress *progress, const char *title);
 void progress_end(struct progress *progress, bool success);
 
 /* A memories_event_fn; user_data is the struct progress. */

@@ -1,5 +1,5 @@
 # Scripts that use the programs as a person does; each begins with `. "$srcdir/tests/env.sh"`. One line a test here.
-end_to_end_tests =
+end_to_end_tests = tests/end_to_end/cli.sh
 
 TESTS += $(end_to_end_tests)
 EXTRA_DIST += $(end_to_end_tests)

@@ -19,7 +19,7 @@ tests_fuzz_replay_schema_LDADD = $(fuzz_libs)
 
 if FUZZING
 fuzz_programs = tests/fuzz/fuzz_config tests/fuzz/fuzz_schema
-EXTRA_PROGRAMS = $(fuzz_programs)
+EXTRA_PROGRAMS += $(fuzz_programs)
 fuzz: $(fuzz_programs)
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c
 tests_fuzz_fuzz_config_CFLAGS = $(fuzz_cflags)

@@ -1,0 +1,88 @@
+#!/bin/sh
+# cli.sh - the program on the real library, with the fake provider: the life of a deployment, interrupted and crowded
+. "${srcdir:-.}/tests/env.sh"
+
+cat >"$test_dir/three.yaml" <<END
+topology: fake
+provider: fake
+config:
+  fake_nodes: 3
+END
+three=$test_dir/three.yaml
+id_of() { printf '%s\n' "$1" | sed -n 's/^Deployment ID: //p'; }
+
+expect 0 memories validate "$three"
+expect 0 memories plan "$three"
+contains "$out" "4 operations"
+expect 0 memories list
+equal "$out" ""
+
+# A life.
+expect 0 memories deploy "$three" --name box
+id=$(id_of "$out")
+equal "$out" "Deployment ID: $id
+Leader Node: node1
+Follower Nodes: node2, node3
+Status: running"
+expect 0 memories show box
+contains "$out" "Resources: 4 resources"
+expect 0 memories status "${id%???}" # ids may be shortened
+contains "$out" "Leader: node1"
+expect 0 memories update box "$three" --set fake_content=new
+contains "$out" "Status: running"
+expect 0 memories stop box
+equal "$out" "Stopped deployment $id: stopped"
+expect 0 memories start box
+equal "$out" "Started deployment $id: running"
+expect 0 memories logs box --lines 2 --node node2
+equal "$(printf '%s\n' "$out" | wc -l)" 2
+expect 0 memories metrics box --metric cpu_utilization --plot
+contains "$out" "cpu_utilization (Percent)"
+expect 0 memories resume box # nothing to do is no error
+expect 0 memories __complete stop ''
+contains "$out" "$id	box: fake on fake, running"
+expect 0 memories __complete logs box --node ''
+contains "$out" node3
+
+# What goes wrong.
+expect 1 memories deploy "$three" --name box
+expect 3 memories deploy "$three" --set fake_nodes=many --set bogus=1
+contains "$err" 'config.fake_nodes: expected a whole number, found "many"'
+contains "$err" 'config.bogus'
+expect 3 memories deploy "$three" --topology ''
+expect 4 memories deploy "$test_dir/nothing.yaml"
+expect 4 memories stop nothing
+expect 1 memories deploy "$three" --set 'fake.fail=[{operation: create, key: node/node2, code: denied}]'
+contains "$err" "memories: node/node2: the fake provider was told to fail (denied)"
+expect 0 memories list --json
+equal "$(printf %s "$out" | grep -o '"id"' | wc -l)" 1 # the failed one is gone
+expect 1 memories deploy "$three" --name kept --keep-on-failure \
+    --set 'fake.fail=[{operation: create, key: node/node2, code: denied}]'
+contains "$err" "memories resume fake-fake-"
+expect 0 memories show kept
+contains "$out" "Status: failed"
+expect 0 memories delete kept
+
+# Interrupted: exit code 6, and resume finishes it.
+memories deploy "$three" --name slow --set fake_converge_ms=60000 2>"$test_dir/slow" &
+pid=$!
+is_deploying() { memories status slow >/dev/null 2>&1 && grep -q waiting "$test_dir/slow"; }
+wait_until 20 is_deploying
+expect 5 memories stop slow # somebody else works on it
+contains "$err" "$pid"
+kill -TERM "$pid"
+code=0
+wait "$pid" || code=$?
+equal "$code" 6
+contains "$(cat "$test_dir/slow")" "memories resume"
+expect 0 memories list
+contains "$out" interrupted
+expect 0 memories update slow "$three" --set fake_converge_ms=0
+expect 0 memories resume slow
+equal "$(printf %s "$out" | sed 's/.*: //')" running
+expect 0 memories delete slow
+
+expect 0 memories delete box
+expect 4 memories delete box
+expect 0 memories show "$id" --audit
+contains "$out" "is gone"
