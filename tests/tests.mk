@@ -2,6 +2,7 @@
 include tests/plugins/plugins.mk
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
+include tests/unit/local.mk
 include tests/end_to_end/end_to_end.mk
 include tests/cli/cli_tests.mk
 EXTRA_DIST += tests/env.sh

@@ -1,0 +1,199 @@
+/*
+ * prepare.c - the preflight: can this machine do it, and with which addresses
+ *
+ * Reads only: the addresses are claimed when the network is made. Choices made earlier stay, so that a run that goes on
+ * after a crash, or adds a node, finds the others where they are.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugins/common/cleanup.h"
+#include "plugins/common/json.h"
+#include "plugins/common/plugin.h"
+#include "plugins/providers/local/definition.h"
+#include "plugins/providers/local/fabric.h"
+#include "plugins/providers/local/files.h"
+#include "plugins/providers/local/local.h"
+#include "plugins/providers/local/notes.h"
+#include "plugins/providers/local/prepare.h"
+#include "plugins/providers/local/program.h"
+
+/* ---- isolation ---- */
+
+static int32_t choose_isolation(struct preparation *preparation)
+{
+    const char *configured = json_get_string(preparation->local->config, "isolation");
+    const char *earlier = json_get_string(preparation->earlier, "isolation");
+    const char *wanted = !configured || !strcmp(configured, "auto") ? earlier : configured;
+    struct problem reason = { 0 };
+    if (!wanted || !strcmp(wanted, "namespace")) {
+        fabric_probe(&reason);
+        preparation->has_namespaces = reason.code == 0;
+    }
+    if (wanted && !strcmp(wanted, "namespace") && !preparation->has_namespaces) {
+        preparation->problem = reason;
+        problem_where(&preparation->problem, "config.isolation");
+        return reason.code;
+    }
+    /* Being an ordinary user is no news. */
+    if (!wanted && reason.code && reason.code != MEMORIES_DENIED &&
+        notes_add(preparation->notes, "config.isolation", "auto chose process: %s: %s", reason.message, reason.cause))
+        return problem_no_memory(&preparation->problem);
+    const char *isolation = preparation->has_namespaces ? "namespace" : "process";
+    /* Addresses of the other kind are of no use. */
+    if (earlier && strcmp(earlier, isolation) != 0)
+        preparation->earlier = NULL;
+    return json_set_string(preparation->choices, "isolation", isolation) ? problem_no_memory(&preparation->problem) : 0;
+}
+
+/* ---- what must be installed ---- */
+
+static void add_word(char *text, size_t size, const char *separator, const char *word)
+{
+    size_t length = strlen(text);
+    snprintf(text + length, size - length, "%s%s", length ? separator : "", word);
+}
+
+struct missing {
+    json_object *checked; /* programs looked for, true: found */
+    char *search_path;
+    char programs[512];
+    char packages[512];
+};
+
+static bool is_installed(struct missing *missing, const char *program)
+{
+    json_object *known = json_get(missing->checked, program);
+    if (known)
+        return json_object_get_boolean(known);
+    AUTO_FREE char *path = local_program_find(program, missing->search_path);
+    json_set_bool(missing->checked, program, path != NULL);
+    if (!path)
+        add_word(missing->programs, sizeof missing->programs, ", ", program);
+    return path != NULL;
+}
+
+static void check_packages(struct missing *missing, json_object *bootstrap)
+{
+    json_object *packages = json_get_array(bootstrap, "packages");
+    for (size_t i = 0; i < json_count(packages); i++) {
+        json_object *commands = json_get_array(json_at(packages, i), "commands");
+        const char *name = json_get_string(json_at(packages, i), "name");
+        bool is_missing = false;
+        for (size_t c = 0; c < json_count(commands); c++) {
+            const char *program = json_object_get_string(json_at(commands, c));
+            bool is_news = !json_get(missing->checked, program);
+            is_missing |= !is_installed(missing, program) && is_news;
+        }
+        if (is_missing && name)
+            add_word(missing->packages, sizeof missing->packages, " ", name);
+    }
+}
+
+/* What neither comes from a package nor may be made by the bootstrap's own commands must be there already. */
+static void check_services(struct missing *missing, json_object *bootstrap)
+{
+    json_object *services = json_get_array(bootstrap, "services");
+    for (size_t i = 0; !json_count(json_get_array(bootstrap, "commands")) && i < json_count(services); i++) {
+        json_object *program = json_at(json_get_array(json_at(services, i), "command"), 0);
+        const char *name = program ? json_object_get_string(program) : NULL;
+        if (name && !strchr(name, '%') && (name[0] == '/' || !strchr(name, '/')))
+            is_installed(missing, name);
+    }
+}
+
+static int32_t check_programs(struct preparation *preparation)
+{
+    AUTO_FREE char *supervisor = local_supervisor(&preparation->problem);
+    if (!supervisor)
+        return preparation->problem.code;
+    AUTO_JSON json_object *checked = json_object_new_object();
+    AUTO_FREE char *search_path = local_service_path();
+    struct missing missing = { .checked = checked, .search_path = search_path };
+    if (!checked || !search_path)
+        return problem_no_memory(&preparation->problem);
+    json_object *nodes = json_get_array(preparation->spec, "nodes");
+    for (size_t i = 0; i < json_count(nodes); i++)
+        check_packages(&missing, json_get_object(json_at(nodes, i), "bootstrap"));
+    for (size_t i = 0; i < json_count(nodes); i++)
+        check_services(&missing, json_get_object(json_at(nodes, i), "bootstrap"));
+    if (!missing.programs[0])
+        return 0;
+    problem_set(&preparation->problem, MEMORIES_UNSUPPORTED, "not installed on this machine: %s", missing.programs);
+    problem_cause(&preparation->problem, "looked for in %s", search_path);
+    if (missing.packages[0])
+        problem_hint(&preparation->problem, "install what is missing: apt-get install %s", missing.packages);
+    else
+        problem_hint(&preparation->problem, "install it, or name it by its whole path");
+    return preparation->problem.code;
+}
+
+static int32_t check_files(struct preparation *preparation, json_object *node)
+{
+    json_object *files = json_get_array(json_get_object(node, "bootstrap"), "files");
+    for (size_t i = 0; i < json_count(files); i++) {
+        const char *path = json_get_string(json_at(files, i), "path");
+        if (path && definition_file_allowed(path))
+            continue;
+        problem_set(&preparation->problem, MEMORIES_INVALID, "the file %s is outside the node's directories",
+                    path ? path : "without a path");
+        problem_where(&preparation->problem, "node %s", json_get_string(node, "name"));
+        problem_hint(&preparation->problem, "a local node's files begin with %%c/, %%d/ or %%l/");
+        return preparation->problem.code;
+    }
+    return 0;
+}
+
+static int32_t check_nodes(struct preparation *preparation)
+{
+    json_object *nodes = json_get_array(preparation->spec, "nodes");
+    for (size_t i = 0; i < json_count(nodes); i++) {
+        const char *name = json_get_string(json_at(nodes, i), "name");
+        if (!name || !local_node_name_allowed(name)) {
+            problem_set(&preparation->problem, MEMORIES_INVALID, "\"%s\" can't be a node's name", name ? name : "");
+            problem_hint(&preparation->problem, "use up to %d letters, digits, dots, dashes and underscores",
+                         LOCAL_NODE_NAME_MAX);
+            return preparation->problem.code;
+        }
+        if (check_files(preparation, json_at(nodes, i)))
+            return preparation->problem.code;
+    }
+    return 0;
+}
+
+/* ---- the slot ---- */
+
+static int32_t add_notes(struct preparation *preparation)
+{
+    struct machine machine;
+    machine_describe(&machine, preparation->local->state, preparation->has_namespaces);
+    return notes_of_config(preparation->notes, preparation->local->config, &machine)
+               ? problem_no_memory(&preparation->problem)
+               : 0;
+}
+
+static int32_t make_choices(struct preparation *preparation)
+{
+    if (check_nodes(preparation) || check_programs(preparation) || choose_isolation(preparation))
+        return preparation->problem.code;
+    return addresses_choose(preparation) ? preparation->problem.code : add_notes(preparation);
+}
+
+int32_t local_prepare(void *instance, struct memories_call *call, const char *request)
+{
+    AUTO_JSON json_object *document = plugin_parse(call, request, "request of prepare");
+    if (!document)
+        return MEMORIES_INTERNAL;
+    AUTO_JSON json_object *result = json_object_new_object();
+    struct preparation preparation = {
+        .local = instance,
+        .spec = json_get_object(document, "spec"),
+        .earlier = json_get_object(document, "choices"),
+        .choices = json_set_new_object(result, "choices"),
+        .notes = json_set_new_array(result, "notes"),
+    };
+    int32_t failed = preparation.choices && preparation.notes ? make_choices(&preparation)
+                                                              : problem_no_memory(&preparation.problem);
+    return failed ? problem_fail(call, &preparation.problem) : plugin_result(call, STEAL(result));
+}

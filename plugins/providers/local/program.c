@@ -1,0 +1,59 @@
+/* program.c - finding programs */
+#include "plugins/providers/local/program.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "plugins/common/cleanup.h"
+#include "plugins/providers/local/files.h"
+
+const char *local_libexec_directory(void)
+{
+    const char *directory = secure_getenv("MEMORIES_LIBEXEC_DIR");
+    return directory && directory[0] == '/' ? directory : LIBEXEC_DIRECTORY;
+}
+
+char *local_service_path(void)
+{
+    const char *path = getenv("PATH");
+    return local_format("%s:%s:%s", local_libexec_directory(), path ? path : "", LOCAL_SYSTEM_PATH);
+}
+
+static char *executable(char *path)
+{
+    struct stat info;
+    if (path && stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
+char *local_program_find(const char *name, const char *search_path)
+{
+    if (strchr(name, '/'))
+        return executable(strdup(name));
+    for (const char *element = search_path; *element;) {
+        size_t length = strcspn(element, ":");
+        char *path = *element == '/' ? executable(local_format("%.*s/%s", (int)length, element, name)) : NULL;
+        if (path)
+            return path;
+        element += length + (element[length] == ':');
+    }
+    return NULL;
+}
+
+char *local_supervisor(struct problem *problem)
+{
+    AUTO_FREE char *path = local_format("%s/memories-node", local_libexec_directory());
+    if (!path) {
+        problem_no_memory(problem);
+        return NULL;
+    }
+    if (access(path, X_OK) == 0)
+        return STEAL(path);
+    problem_set_errno(problem, errno, "can't execute %s, which runs each local node", path);
+    problem_hint(problem, "install memories again (make install), or point MEMORIES_LIBEXEC_DIR at its directory");
+    return NULL;
+}
