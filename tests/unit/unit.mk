@@ -106,10 +106,9 @@ tests_unit_test_standalone_status_SOURCES = tests/unit/test_standalone_status.c 
 tests_unit_test_standalone_status_CFLAGS = $(unit_cflags)
 tests_unit_test_standalone_status_LDADD = $(fake_host_libs)
 
-# The store with crash points in it: its object comes before the library's own.
 check_PROGRAMS += tests/unit/test_crash
-tests_unit_test_crash_SOURCES = tests/unit/test_crash.c core/store/database.c
-tests_unit_test_crash_CPPFLAGS = $(AM_CPPFLAGS) -DMEMORIES_CRASH_POINTS
+tests_unit_test_crash_SOURCES = tests/unit/test_crash.c $(crash_points)
+tests_unit_test_crash_CPPFLAGS = $(crash_cppflags)
 tests_unit_test_crash_CFLAGS = $(unit_cflags) $(SQLITE_CFLAGS)
 tests_unit_test_crash_LDADD = $(unit_libs)
 
