@@ -7,6 +7,11 @@ tests_unit_liblocalfixture_la_CFLAGS = $(unit_cflags)
 local_fixture_libs = tests/unit/liblocalfixture.la plugins/providers/local/liblocal.la plugins/common/libcommon.la \
 	$(fake_host_libs) $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_local_parts
+tests_unit_test_local_parts_SOURCES = tests/unit/test_local_parts.c
+tests_unit_test_local_parts_CFLAGS = $(unit_cflags)
+tests_unit_test_local_parts_LDADD = $(local_fixture_libs)
+
 check_PROGRAMS += tests/unit/test_local_nodes
 tests_unit_test_local_nodes_SOURCES = tests/unit/test_local_nodes.c
 tests_unit_test_local_nodes_CFLAGS = $(unit_cflags)

@@ -458,6 +458,7 @@ START_TEST(what_is_not_honoured_is_noted_at_its_key)
         { "config.hardware.storage", "the disk is recorded" },
         { "config.hardware.gpu", "GPUs are recorded" },
         { "config.node_specs[1].zone", "us-west1-b is recorded" },
+        { "config.node_specs[*].zone", "us-west1-c is recorded" },
         { "config.network.cidr", "10.0.0.0/16 is recorded" },
         { "config.network.subnets.public.cidr", "10.0.1.0/24 is recorded" },
         { "config.network.security.rules", "firewall rules are recorded" },
@@ -469,7 +470,8 @@ START_TEST(what_is_not_honoured_is_noted_at_its_key)
     deployed_open(&deployed, "notes",
                   "{'isolation': 'process', 'instance_type': 'g4dn.xlarge', 'region': 'us-west-2', 'hardware': {'cpu': "
                   "{'vcpus': 100000, 'architecture': 'sparc'}, 'memory': {'ram': 16}, 'storage': {'root_volume': {'size': "
-                  "100}}, 'gpu': {'count': 1}}, 'node_specs': [{'id': 'a'}, {'id': 'b', 'zone': 'us-west1-b'}], "
+                  "100}}, 'gpu': {'count': 1}}, 'node_specs': [{'id': 'a'}, {'id': 'b', 'zone': 'us-west1-b'}, {'id': 'c', 'zone': 'us-west1-c'}, "
+                  "{'id': 'd', 'zone': 'us-west1-c'}], "
                   "'network': {'vpc_name': 'x', 'cidr': '10.0.0.0/16', 'subnets': {'public': {'cidr': '10.0.1.0/24'}}, "
                   "'security': {'rules': [{'name': 'a'}]}}, 'monitoring': {'alerts': [{'type': 'cpu'}]}, 'logging': "
                   "{'level': 'info', 'retention_days': 30, 'cloudwatch': {'enabled': true}}}");

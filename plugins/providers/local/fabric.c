@@ -99,7 +99,7 @@ static void fabric_end(struct fabric *fabric)
 }
 #define AUTO_FABRIC __attribute__((cleanup(fabric_end)))
 
-/* FNV-1a: short names, no secrets. */
+/* FNV-1a: short names, nothing secret. */
 static uint64_t digest(uint64_t hash, const char *text)
 {
     for (; *text; text++)
@@ -111,7 +111,9 @@ void fabric_names(const struct local *local, struct fabric_names *names)
 {
     AUTO_FREE char *state = realpath(local->state, NULL);
     uint64_t hash = digest(digest(0xcbf29ce484222325u, state ? state : local->state) ^ '/', local->deployment);
-    hash ^= hash >> (4 * FABRIC_ID_DIGITS);
+    /* Ids that differ at the end only would have names that begin alike: the finish of MurmurHash3. */
+    hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
+    hash ^= hash >> 33;
     hash &= ((uint64_t)1 << (4 * FABRIC_ID_DIGITS)) - 1;
     snprintf(names->space, sizeof names->space, "mem-%010llx", (unsigned long long)hash);
     snprintf(names->link, sizeof names->link, "mem%010llx", (unsigned long long)hash);

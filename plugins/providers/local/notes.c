@@ -184,11 +184,14 @@ static note_fn *find_rule(const char *parent, const char *key)
     return NULL;
 }
 
-static int walk(json_object *notes, json_object *value, const char *key, const char *where,
-                const struct machine *machine);
+struct walk {
+    json_object *notes;
+    const struct machine *machine;
+};
 
-static int walk_members(json_object *notes, json_object *object, const char *parent, const char *where,
-                        const struct machine *machine)
+static int walk(const struct walk *walk, json_object *value, const char *key, const char *where);
+
+static int walk_members(const struct walk *all, json_object *object, const char *parent, const char *where)
 {
     int failed = 0;
     json_object_object_foreach(object, key, value)
@@ -197,25 +200,62 @@ static int walk_members(json_object *notes, json_object *object, const char *par
         note_fn *note = value ? find_rule(parent, key) : NULL;
         if (!path)
             return MEMORIES_NO_MEMORY;
-        failed |= note ? note(notes, path, value, machine) : walk(notes, value, key, path, machine);
+        failed |= note ? note(all->notes, path, value, all->machine) : walk(all, value, key, path);
     }
     return failed;
 }
 
-static int walk(json_object *notes, json_object *value, const char *key, const char *where,
-                const struct machine *machine)
+static int walk(const struct walk *all, json_object *value, const char *key, const char *where)
 {
     if (json_object_is_type(value, json_type_object))
-        return walk_members(notes, value, key, where, machine);
+        return walk_members(all, value, key, where);
     int failed = 0;
     for (size_t i = 0; i < json_count(value); i++) {
         AUTO_FREE char *path = local_format("%s[%zu]", where, i);
-        failed |= path ? walk(notes, json_at(value, i), key, path, machine) : MEMORIES_NO_MEMORY;
+        failed |= path ? walk(all, json_at(value, i), key, path) : MEMORIES_NO_MEMORY;
+    }
+    return failed;
+}
+
+/* "config.node_specs[12].zone" -> "config.node_specs[*].zone", in place. */
+static void generalise(char *where)
+{
+    char *to = where;
+    for (const char *from = where; *from; from++) {
+        *to++ = *from;
+        if (*from != '[')
+            continue;
+        *to++ = '*';
+        from += strcspn(from, "]") - 1;
+    }
+    *to = '\0';
+}
+
+/* A note that says the same of another element of an array is left out, and its likes say [*]. */
+static int add_distinct(json_object *notes, json_object *found)
+{
+    AUTO_JSON json_object *seen = json_object_new_object(); /* place and text -> note */
+    int failed = seen ? 0 : MEMORIES_NO_MEMORY;
+    for (size_t i = 0; i < json_count(found) && !failed; i++) {
+        json_object *note = json_at(found, i);
+        AUTO_FREE char *where = strdup(json_get_string(note, "where"));
+        if (!where)
+            return MEMORIES_NO_MEMORY;
+        generalise(where);
+        AUTO_FREE char *identity = local_format("%s %s", where, json_get_string(note, "text"));
+        json_object *same = identity ? json_get(seen, identity) : NULL;
+        if (same)
+            failed = json_set_string(same, "where", where);
+        else
+            failed = identity ? json_add(notes, json_ref(note)) | json_set(seen, identity, json_ref(note))
+                              : MEMORIES_NO_MEMORY;
     }
     return failed;
 }
 
 int notes_of_config(json_object *notes, json_object *config, const struct machine *machine)
 {
-    return walk(notes, config, "config", "config", machine);
+    AUTO_JSON json_object *found = json_object_new_array();
+    struct walk all = { .notes = found, .machine = machine };
+    return walk(&all, config, "config", "config") | add_distinct(notes, found);
 }

@@ -24,7 +24,8 @@ struct machine {
 /* `state_dir`: whose disk the nodes use. */
 void machine_describe(struct machine *machine, const char *state_dir, bool has_namespaces);
 
-/* Walks the whole configuration, so that each note names the very key. */
+/* Walks the whole configuration, so that each note names the very key; what is to be said of several elements of an
+ * array alike is said once, with [*] in its place. */
 int notes_of_config(json_object *notes, json_object *config, const struct machine *machine);
 
 #endif
