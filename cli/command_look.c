@@ -171,6 +171,14 @@ static int print_members(const struct session *session, json_object *members)
     return print_table(session, table, 2);
 }
 
+/* A number that is left out while nobody knows it. */
+static void print_known(json_object *json, const char *label, const char *key, uint64_t value)
+{
+    json_object *known;
+    if (json_object_object_get_ex(json, key, &known) && known)
+        print_count(label, value);
+}
+
 static int print_status(const struct session *session, const memories_cluster_status *status)
 {
     json_object *json = document_read(session, memories_cluster_status_json(status));
@@ -178,15 +186,11 @@ static int print_status(const struct session *session, const memories_cluster_st
         return EXIT_FAILED;
     const char *leader = memories_cluster_status_leader(status);
     puts("Cluster Status:");
-    /* Only a consensus has these; while nothing answers they are not known. */
-    if (json_object_object_get_ex(json, "leader", NULL))
+    if (json_object_object_get_ex(json, "leader", NULL)) /* only a consensus has one, at times none */
         print_field("Leader", leader ? leader : "none");
-    if (json_object_object_get_ex(json, "term", NULL))
-        print_count("Term", memories_cluster_status_term(status));
-    if (json_object_object_get_ex(json, "committed_index", NULL))
-        print_count("Committed Index", memories_cluster_status_committed_index(status));
-    if (json_object_object_get_ex(json, "applied_index", NULL))
-        print_count("Applied Index", memories_cluster_status_applied_index(status));
+    print_known(json, "Term", "term", memories_cluster_status_term(status));
+    print_known(json, "Committed Index", "committed_index", memories_cluster_status_committed_index(status));
+    print_known(json, "Applied Index", "applied_index", memories_cluster_status_applied_index(status));
     print_field("Status", memories_cluster_status_status(status));
     print_field("Message", document_string(json, "message"));
     json_object *members = document_array(json, "members");

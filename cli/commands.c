@@ -27,7 +27,7 @@ const struct option_description option_descriptions[OPTION_COUNT] = {
                        'n' },
     [OPTION_FOLLOW] = { "follow", NULL, "go on with new lines until Ctrl-C", WORDS_NONE, 'f' },
     [OPTION_JSON] = { "json", NULL, "print the result as one JSON document", WORDS_NONE, 'j' },
-    [OPTION_QUIET] = { "quiet", NULL, "no progress, only results, warnings and errors", WORDS_NONE, 'q' },
+    [OPTION_QUIET] = { "quiet", NULL, "no progress, only results, notes and errors", WORDS_NONE, 'q' },
     [OPTION_VERBOSE] = { "verbose", NULL, "report every step and what plugins log", WORDS_NONE, 'v' },
     [OPTION_STATE_DIR] = { "state-dir", "DIR", "where deployments are recorded", WORDS_DIRECTORY, 0 },
     [OPTION_PLUGIN_PATH] = { "plugin-path", "DIR[:DIR...]", "where plugins are looked for", WORDS_DIRECTORY, 0 },

@@ -202,7 +202,7 @@ void progress_setup(struct progress *progress, struct progress_wishes wishes)
     *progress = (struct progress){ 0 };
     progress->verbose = wishes.verbose;
     progress->json_events = wishes.events;
-    progress->json_warnings = wishes.json;
+    progress->json = wishes.json;
     bool shown = !wishes.quiet && !wishes.events;
     progress->live = shown && screen_is_terminal(stderr);
     progress->plain = shown && !wishes.json && !progress->live;
@@ -236,7 +236,7 @@ void progress_begin(struct progress *progress, const char *title)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!progress->painting) {
         progress->live = false;
-        progress->plain = !progress->json_warnings;
+        progress->plain = !progress->json;
     }
 }
 
@@ -251,7 +251,7 @@ void progress_end(struct progress *progress, bool success)
         progress->painting = false;
     }
     progress->running = false;
-    if (!success || !progress->total || progress->json_warnings || (!progress->live && !progress->plain))
+    if (!success || !progress->total || progress->json || (!progress->live && !progress->plain))
         return;
     fprintf(stderr, "%u operation%s in ", progress->done, progress->done == 1 ? "" : "s");
     print_elapsed(stderr, now_ms() - progress->began_ms);
@@ -348,7 +348,7 @@ static char *line_of(const struct progress *progress, const struct memories_even
     if (!stream)
         return NULL;
     if (event->kind == MEMORIES_EVENT_WARNING)
-        fprintf(stream, "memories: %swarning:%s ", screen_colour(stderr, COLOUR_YELLOW),
+        fprintf(stream, "memories: %snote:%s ", screen_colour(stderr, COLOUR_YELLOW),
                 screen_colour(stderr, COLOUR_NONE));
     if (event->kind == MEMORIES_EVENT_FAILED)
         fprintf(stream, "%sfailed:%s ", screen_colour(stderr, COLOUR_RED), screen_colour(stderr, COLOUR_NONE));
@@ -369,7 +369,7 @@ static char *line_of(const struct progress *progress, const struct memories_even
 static void show(struct progress *progress, const struct memories_event *event)
 {
     bool warning = event->kind == MEMORIES_EVENT_WARNING;
-    if (progress->json_events || (progress->json_warnings && warning)) {
+    if (progress->json_events || (progress->json && warning)) {
         if (progress->painting)
             paint(progress, event->json, true);
         else
@@ -377,7 +377,7 @@ static void show(struct progress *progress, const struct memories_event *event)
         return;
     }
     int64_t now = now_ms();
-    if (progress->json_warnings || !worth_line(progress, event, now))
+    if (progress->json || !worth_line(progress, event, now))
         return;
     char *line = line_of(progress, event, now);
     if (!line)

@@ -2,7 +2,7 @@
  * progress.h - what the library is doing, on standard error
  *
  * Four ways, chosen once: a region at the bottom of a terminal that is drawn anew ten times a second; plain lines, one
- * a second at most; lines of JSON; nothing. Warnings are told in each of them.
+ * a second at most; lines of JSON; nothing. Notes are told in each of them.
  *
  * The region consists of whole lines and the cursor stays below it, visible: whatever else is printed, a stop with
  * Ctrl-Z, or a death by any signal leaves the terminal in order.
@@ -26,7 +26,7 @@ struct progress_slot {
 };
 
 struct progress {
-    bool live, plain, verbose, json_warnings, json_events;
+    bool live, plain, verbose, json, json_events;
     bool running; /* between begin and end */
     int64_t began_ms, last_line_ms;
     uint32_t done, total;

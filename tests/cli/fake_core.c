@@ -9,6 +9,7 @@
  *     stubborn                 goes on for 1.5 seconds whatever happens
  *     loud                     warnings, retries, log lines, a failed operation, text with control characters
  *     alone                    a standalone deployment
+ *     stopped                  one whose members are switched off
  *     anything else            a consensus deployment that works
  *
  * Results and errors are the real ones (core/api/result.c, core/base/error.c).
@@ -394,6 +395,9 @@ memories_cluster_status *memories_status(memories_context *context, const char *
                        "{\"name\":\"node2\",\"role\":\"follower\",\"healthy\":false,\"message\":\"no answer\"}]}";
     if (!strcmp(id, "alone"))
         text = "{\"deployment_id\":\"" ID "\",\"status\":\"running\",\"members\":[]}";
+    if (!strcmp(id, "stopped"))
+        text = "{\"deployment_id\":\"" ID "\",\"status\":\"stopped\",\"leader\":null,\"term\":null,"
+               "\"committed_index\":null,\"applied_index\":null,\"members\":[]}";
     return cluster_status_new(json_tokener_parse(text), error);
 }
 

@@ -68,6 +68,10 @@ node2   follower  no       -          no answer"
 expect 0 "$m" status alone
 equal "$out" "Cluster Status:
 Status: running"
+expect 0 "$m" status stopped
+equal "$out" "Cluster Status:
+Leader: none
+Status: stopped"
 
 expect 0 "$m" plan x
 equal "$out" "Plan for consensus-local-20260225-123456: 5 operations
@@ -124,10 +128,10 @@ equal "$err" "memories: network: cannot create network: UnauthorizedOperation?]0
 
 # Progress without a terminal: lines; --quiet leaves the warning only; --verbose tells everything.
 expect 0 "$m" deploy loud
-contains "$err" "memories: warning: an even number of members"
+contains "$err" "memories: note: an even number of members"
 contains "$err" "failed: node/node2: no ?[31mroom? (1 of 3"
 expect 0 "$m" deploy loud --quiet
-equal "$err" "memories: warning: an even number of members"
+equal "$err" "memories: note: an even number of members"
 expect 0 "$m" deploy loud --verbose
 contains "$err" "plugin says something"
 

@@ -138,7 +138,7 @@ def check_lines_above():
     text, _ = run(["deploy", "loud"])
     screen = Screen(60)
     screen.feed(text)
-    assert "memories: warning: an even number of members" in screen.text()
+    assert "memories: note: an even number of members" in screen.text()
     assert "failed: node/node2: no ?[31mroom?" in screen.text()
 
 
