@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 struct address_block {
-    int family; /* AF_INET or AF_INET6 */
+    int family;    /* AF_INET or AF_INET6 */
     unsigned bits; /* length of the prefix */
     unsigned char bytes[16];
 };

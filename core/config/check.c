@@ -119,8 +119,8 @@ static void check_rule_name(struct findings *findings, json_object *seen, json_o
         return;
     }
     AUTO_FREE char *path = text_format("config.network.security.rules[%zu].name", index);
-    AUTO_FREE char *message = text_format("the rule \"%s\" stands in the list already, at [%s]", name,
-                                          json_object_to_json_string(first));
+    AUTO_FREE char *message =
+        text_format("the rule \"%s\" stands in the list already, at [%s]", name, json_object_to_json_string(first));
     if (path && message)
         add_finding(findings, path, message, "give each rule a name of its own");
 }

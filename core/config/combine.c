@@ -83,8 +83,9 @@ static int add_all(json_object *into, json_object *from)
 /* Keywords other than those merged apply beside the whole: conditions, alternatives. */
 static json_object *remaining_keywords(json_object *schema)
 {
-    static const char *const merged[] = { "$schema",  "$id",         "$defs", "title", "description",
-                                          "type",     "properties",  "required", "additionalProperties" };
+    static const char *const merged[] = { "$schema",    "$id",         "$defs",
+                                          "title",      "description", "type",
+                                          "properties", "required",    "additionalProperties" };
     AUTO_JSON json_object *rest = json_object_new_object();
     json_object_object_foreach(schema, key, value) {
         bool is_merged = false;

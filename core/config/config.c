@@ -1,7 +1,8 @@
 /*
  * config.c - the configuration objects of the public API: load, override, read
  *
- * A file holds either everything ({topology, provider, name, config}) or the guide's bare config; overrides come on top.
+ * A file holds either everything ({topology, provider, name, config}) or the guide's bare config. Overrides come on
+ * top.
  */
 #include "core/config/config.h"
 
@@ -77,7 +78,8 @@ int memories_config_set_name(memories_config *config, const char *name, memories
     if (is_deployment_name(name))
         return replace(&config->name, name, error);
     error_set(error, MEMORIES_INVALID, "\"%s\" can't be the name of a deployment", name);
-    error_hint(error, "such a name has at most 63 lower-case letters, digits and hyphens, a letter first, no hyphen last");
+    error_hint(error,
+               "such a name has at most 63 lower-case letters, digits and hyphens, a letter first, no hyphen last");
     return MEMORIES_INVALID;
 }
 

@@ -1,8 +1,8 @@
 /*
  * config.h - a configuration from file to checked document
  *
- * YAML or JSON becomes one tree of json-c objects; the tree is checked against the combined schema of core, topology and
- * provider, with the path (and where known the line) of each wrong key.
+ * YAML or JSON becomes one tree of json-c objects; the tree is checked against the combined schema of core, topology
+ * and provider, with the path (and where known the line) of each wrong key.
  */
 #ifndef CORE_CONFIG_CONFIG_H
 #define CORE_CONFIG_CONFIG_H
@@ -23,7 +23,8 @@ struct memories_config {
 #define CONFIG_BYTES_MAX (1u << 20)
 #define CONFIG_VALUES_MAX 100000
 
-/* parse.c: text to tree; the root is a mapping. Objects remember their line, see config_line. Duplicate keys are errors. */
+/* parse.c: text to tree; the root is a mapping. Objects remember their line, see config_line. Duplicate keys are
+ * errors. */
 json_object *config_parse_text(const char *text, size_t bytes, const char *name, memories_error **error);
 /* Any one YAML value, as in `--set path=value`; a null is NULL. It has no lines. */
 int config_parse_value(const char *text, const char *name, json_object **value, memories_error **error);

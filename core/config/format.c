@@ -100,7 +100,8 @@ static bool fits_ports(const char *text)
 static char *advise_ports(const char *text)
 {
     long first, last;
-    return parse_ports(text, &first, &last) ? text_format("the lower port comes first: \"%ld-%ld\"", last, first) : NULL;
+    return parse_ports(text, &first, &last) ? text_format("the lower port comes first: \"%ld-%ld\"", last, first)
+                                            : NULL;
 }
 
 /* ---- Times (RFC 3339) -------------------------------------------------------------------------------------------- */

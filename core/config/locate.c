@@ -8,7 +8,7 @@
 #include "core/base/text.h"
 #include "core/config/config.h"
 
-/* Reads one step of a path: ".key", "[3]" or "[\"odd key\"]". The value that it leads to, or NULL; *at moves behind it. */
+/* Follows one step of a path (".key", "[3]", "[\"odd key\"]") and moves *at behind it. NULL when it leads nowhere. */
 static json_object *follow(json_object *value, const char **at)
 {
     bool in_brackets = **at == '[', is_index = in_brackets && (*at)[1] != '"';
@@ -18,9 +18,8 @@ static json_object *follow(json_object *value, const char **at)
     if (in_brackets)
         *at += strspn(*at, "\"]");
     if (is_index)
-        return json_object_is_type(value, json_type_array)
-                   ? json_object_array_get_idx(value, strtoul(begin, NULL, 10))
-                   : NULL;
+        return json_object_is_type(value, json_type_array) ? json_object_array_get_idx(value, strtoul(begin, NULL, 10))
+                                                           : NULL;
     AUTO_FREE char *key = strndup(begin, length);
     return key ? json_get(value, key) : NULL;
 }

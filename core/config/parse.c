@@ -1,17 +1,12 @@
 /*
  * parse.c - configuration text to a tree of json-c objects that remember their lines
  *
- * Everything is read by libyaml, JSON too, since JSON is YAML 1.2. Plain scalars mean what YAML 1.2's core schema says:
- * true, false, null and numbers; yes, no, on and off are text. What would be read one way by one program and another way
- * by the next (duplicate keys, merge keys, tags) is refused.
+ * Everything is read by libyaml, JSON too, since JSON is YAML 1.2. What would be read one way by one program and
+ * another way by the next (duplicate keys, merge keys, tags) is refused.
  */
 #include <ctype.h>
-#include <errno.h>
-#include <locale.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -20,6 +15,8 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/config/config.h"
+#include "core/config/scalar.h"
+#include "core/config/surrogates.h"
 
 #define AUTO_EVENT __attribute__((cleanup(yaml_event_delete)))
 
@@ -68,7 +65,7 @@ static yaml_mark_t mark_of_byte(const struct reader *reader, size_t offset)
     return mark;
 }
 
-/* True when the line is indented with a tab, which libyaml would only call "a character that cannot start any token". */
+/* True when a tab indents the line, which libyaml would only call "a character that cannot start any token". */
 static bool tab_indents(const struct reader *reader, size_t line)
 {
     const char *at = reader->text, *end = reader->text + reader->bytes;
@@ -155,105 +152,20 @@ static void set_line(const struct reader *reader, json_object *value, size_t lin
 
 /* ---- Scalars ----------------------------------------------------------------------------------------------------- */
 
-static bool is_one_of(const char *text, const char *const *words)
-{
-    for (; *words; words++)
-        if (!strcmp(text, *words))
-            return true;
-    return false;
-}
-
-static size_t count_digits(const char *text)
-{
-    return strspn(text, "0123456789");
-}
-
-/* [-+]?[0-9]+ | 0o[0-7]+ | 0x[0-9a-fA-F]+; gives the base, or 0. */
-static int integer_base(const char *text)
-{
-    if (!strncmp(text, "0o", 2) && text[2] && !text[2 + strspn(text + 2, "01234567")])
-        return 8;
-    if (!strncmp(text, "0x", 2) && text[2] && !text[2 + strspn(text + 2, "0123456789abcdefABCDEF")])
-        return 16;
-    text += *text == '-' || *text == '+';
-    return *text && !text[count_digits(text)] ? 10 : 0;
-}
-
-/* [-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)? */
-static bool is_float(const char *text)
-{
-    text += *text == '-' || *text == '+';
-    size_t whole = count_digits(text), fraction = 0;
-    text += whole;
-    if (*text == '.') {
-        fraction = count_digits(++text);
-        text += fraction;
-    }
-    if (!whole && !fraction)
-        return false;
-    if (*text == 'e' || *text == 'E') {
-        text++;
-        text += *text == '-' || *text == '+';
-        size_t exponent = count_digits(text);
-        if (!exponent)
-            return false;
-        text += exponent;
-    }
-    return !*text;
-}
-
-static bool is_infinite_or_nan(const char *text)
-{
-    static const char *const words[] = { ".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN", NULL };
-    return is_one_of(text + (*text == '-' || *text == '+'), words);
-}
-
-/* strtod as in the C locale, whatever the host program has chosen. */
-static double parse_double(const char *text)
-{
-    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!plain)
-        return NAN;
-    double number = strtod_l(text, NULL, plain);
-    freelocale(plain);
-    return number;
-}
-
-static int read_number(struct reader *reader, const yaml_event_t *event, const char *text, json_object **value)
-{
-    int base = integer_base(text);
-    if (base) {
-        errno = 0;
-        long long number = strtoll(base == 10 ? text : text + 2, NULL, base);
-        if (errno)
-            return fail(reader, event->start_mark, "%s does not fit into 64 bits", text);
-        *value = json_object_new_int64(number);
-    } else {
-        double number = parse_double(text);
-        if (!isfinite(number))
-            return fail(reader, event->start_mark, "%s is out of the range of numbers", text);
-        *value = json_new_double(number);
-    }
-    return *value ? 0 : error_no_memory(reader->error);
-}
-
 static int read_plain(struct reader *reader, const yaml_event_t *event, const char *text, json_object **value)
 {
-    static const char *const nulls[] = { "", "~", "null", "Null", "NULL", NULL };
-    static const char *const yes[] = { "true", "True", "TRUE", NULL };
-    static const char *const no[] = { "false", "False", "FALSE", NULL };
-    if (is_one_of(text, nulls))
+    switch (scalar_read(text, value)) {
+    case SCALAR_OK:
         return 0;
-    bool is_yes = is_one_of(text, yes);
-    if (integer_base(text) || is_float(text))
-        return read_number(reader, event, text, value);
-    if (is_infinite_or_nan(text)) {
+    case SCALAR_TOO_LARGE:
+        return fail(reader, event->start_mark, "%s is too large a number: it does not fit into 64 bits", text);
+    case SCALAR_NOT_FINITE:
         fail(reader, event->start_mark, "%s is no number that a configuration can hold", text);
         error_hint(reader->error, "put it into quotes if it is text");
         return MEMORIES_INVALID;
+    default:
+        return error_no_memory(reader->error);
     }
-    *value = is_yes || is_one_of(text, no) ? json_object_new_boolean(is_yes) : json_object_new_string(text);
-    return *value ? 0 : error_no_memory(reader->error);
 }
 
 static int check_tag(struct reader *reader, const yaml_event_t *event, const yaml_char_t *tag)
@@ -504,47 +416,7 @@ static int read_document(struct reader *reader, bool need_mapping, json_object *
     return failed;
 }
 
-/* ---- JSON's surrogate pairs -------------------------------------------------------------------------------------- */
-
-/* The four hex digits of "\uXXXX", or -1. */
-static long escaped_unit(const char *at, const char *end)
-{
-    if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
-        return -1;
-    char digits[5] = { at[2], at[3], at[4], at[5], '\0' };
-    return digits[strspn(digits, "0123456789abcdefABCDEF")] ? -1 : strtol(digits, NULL, 16);
-}
-
-static void append_code_point(struct text *out, unsigned long code)
-{
-    char bytes[4] = { (char)(0xF0 | code >> 18), (char)(0x80 | (code >> 12 & 0x3F)), (char)(0x80 | (code >> 6 & 0x3F)),
-                      (char)(0x80 | (code & 0x3F)) };
-    text_append_bytes(out, bytes, sizeof bytes);
-}
-
-/* JSON writes characters beyond U+FFFF as two escapes, which YAML does not know: they become the character itself. */
-static char *join_surrogates(const char *text, size_t *bytes)
-{
-    struct text out = TEXT_INIT;
-    const char *end = text + *bytes, *copied = text;
-    for (const char *at = text; at < end; at++) {
-        if (*at != '\\')
-            continue;
-        long high = escaped_unit(at, end);
-        long low = high >= 0xD800 && high <= 0xDBFF ? escaped_unit(at + 6, end) : -1;
-        if (low >= 0xDC00 && low <= 0xDFFF) {
-            text_append_bytes(&out, copied, (size_t)(at - copied));
-            append_code_point(&out, 0x10000 + ((unsigned long)(high - 0xD800) << 10) + (unsigned long)(low - 0xDC00));
-            at += 11;
-            copied = at + 1;
-        } else {
-            at++; /* the escaped character, which may be a backslash */
-        }
-    }
-    text_append_bytes(&out, copied, copied < end ? (size_t)(end - copied) : 0);
-    *bytes = out.length;
-    return text_take(&out);
-}
+/* ---- Entry ------------------------------------------------------------------------------------------------------- */
 
 static bool is_json(const char *text, size_t bytes)
 {
@@ -554,8 +426,6 @@ static bool is_json(const char *text, size_t bytes)
     }
     return bytes && *text == '{';
 }
-
-/* ---- Entry ------------------------------------------------------------------------------------------------------- */
 
 static int read_text(const char *text, size_t bytes, const char *name, bool from_file, json_object **value,
                      memories_error **error)
@@ -567,13 +437,17 @@ static int read_text(const char *text, size_t bytes, const char *name, bool from
     }
     AUTO_FREE char *joined = NULL;
     if (is_json(text, bytes)) {
-        joined = join_surrogates(text, &bytes);
+        joined = surrogates_join(text, &bytes);
         if (!joined)
             return error_no_memory(error);
         text = joined;
     }
-    struct reader reader = { .text = text, .bytes = bytes, .name = name, .with_lines = from_file,
-                             .values_left = CONFIG_VALUES_MAX, .error = error };
+    struct reader reader = { .text = text,
+                             .bytes = bytes,
+                             .name = name,
+                             .with_lines = from_file,
+                             .values_left = CONFIG_VALUES_MAX,
+                             .error = error };
     AUTO_JSON json_object *anchors = reader.anchors = json_object_new_object();
     if (!anchors || !yaml_parser_initialize(&reader.yaml))
         return error_no_memory(error);

@@ -21,7 +21,8 @@ void schema_free(struct schema *schema);
 typedef void schema_problem_fn(const char *path, json_object *value, const char *message, const char *hint,
                                void *user_data);
 
-/* Reports every problem; returns their number (at most 100 are reported). root: the path of `value` itself ("config"). */
+/* Reports every problem; returns their number (at most 100 are reported). root: the path of `value` itself ("config").
+ */
 unsigned schema_check(const struct schema *schema, json_object *value, const char *root, schema_problem_fn *on_problem,
                       void *user_data);
 

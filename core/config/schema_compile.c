@@ -82,8 +82,8 @@ static const struct {
     const char *name;
     unsigned bit;
 } types[] = {
-    { "string", TYPE_STRING }, { "integer", TYPE_INTEGER },        { "number", TYPE_NUMBER | TYPE_INTEGER },
-    { "array", TYPE_ARRAY },   { "boolean", TYPE_BOOLEAN },        { "object", TYPE_OBJECT },
+    { "string", TYPE_STRING }, { "integer", TYPE_INTEGER }, { "number", TYPE_NUMBER | TYPE_INTEGER },
+    { "array", TYPE_ARRAY },   { "boolean", TYPE_BOOLEAN }, { "object", TYPE_OBJECT },
     { "null", TYPE_NULL },
 };
 
@@ -288,7 +288,7 @@ static int compare_named(const void *a, const void *b)
 static int compile_properties(struct compiler *compiler, struct node *node, json_object *value, void *place)
 {
     int failed = compile_named(compiler, node, value, place);
-    if (!failed)
+    if (!failed && node->properties.count)
         qsort(node->properties.items, node->properties.count, sizeof *node->properties.items, compare_named);
     return failed;
 }
@@ -647,7 +647,9 @@ struct node *node_property(const struct node *node, const char *name)
     if (!node->properties.count) /* bsearch wants an array even of nothing */
         return NULL;
     struct named_node wanted = { .name = name };
-    const struct named_node *found = bsearch(&wanted, node->properties.items, node->properties.count,
-                                             sizeof *node->properties.items, compare_named);
+    if (!node->properties.count)
+        return NULL;
+    const struct named_node *found =
+        bsearch(&wanted, node->properties.items, node->properties.count, sizeof *node->properties.items, compare_named);
     return found ? found->node : NULL;
 }

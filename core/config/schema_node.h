@@ -44,11 +44,11 @@ struct named_list {
 /* One schema. Documents are borrowed from the schema's own text; NULL and -1 stand for keywords that are not there. */
 struct node {
     json_object *source;
-    bool never; /* the schema `false` */
-    bool walked; /* by the search for endless references */
+    bool never;      /* the schema `false` */
+    bool walked;     /* by the search for endless references */
     unsigned height; /* of the longest chain of in-place subschemas below */
 
-    unsigned types; /* 0: any */
+    unsigned types;       /* 0: any */
     json_object *choices; /* enum */
     json_object *constant;
     bool has_constant;

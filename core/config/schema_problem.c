@@ -125,8 +125,12 @@ void describe_types(struct text *out, unsigned types)
         unsigned bits;
         const char *noun;
     } nouns[] = {
-        { TYPE_STRING, "a string" },   { TYPE_NUMBER | TYPE_INTEGER, "a number" }, { TYPE_INTEGER, "a whole number" },
-        { TYPE_BOOLEAN, "true or false" }, { TYPE_OBJECT, "a mapping" },           { TYPE_ARRAY, "a list" },
+        { TYPE_STRING, "a string" },
+        { TYPE_NUMBER | TYPE_INTEGER, "a number" },
+        { TYPE_INTEGER, "a whole number" },
+        { TYPE_BOOLEAN, "true or false" },
+        { TYPE_OBJECT, "a mapping" },
+        { TYPE_ARRAY, "a list" },
         { TYPE_NULL, "null" },
     };
     const char *found[ARRAY_COUNT(nouns)];

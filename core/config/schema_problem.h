@@ -15,8 +15,9 @@ struct problem {
     char *path;
     json_object *value; /* a reference */
     char *message;
-    char *hint;     /* or NULL */
-    char *expected; /* the value is of another kind or none of the allowed ones: what would do ("a string"); else NULL */
+    char *hint; /* or NULL */
+    char
+        *expected; /* the value is of another kind or none of the allowed ones: what would do ("a string"); else NULL */
     bool of_choice; /* … and it is enum or const that says so */
 };
 

@@ -1,8 +1,8 @@
 /*
  * fuzz_schema.c - any mapping {schema, value}: a schema that compiles must be able to judge any value
  *
- * glibc's regcomp needs memory beyond all bounds for repetitions in repetitions ("((a{99}){99}){99}"). Patterns come from
- * plugins, which may do as they like anyway: schemas with a { in a pattern are passed over.
+ * glibc's regcomp needs memory beyond all bounds for repetitions in repetitions ("((a{99}){99}){99}"). Patterns come
+ * from plugins, which may do as they like anyway: schemas with a { in a pattern are passed over.
  */
 #include <stdint.h>
 #include <stdlib.h>

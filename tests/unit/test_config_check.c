@@ -186,7 +186,8 @@ START_TEST(a_wrong_description_is_a_defect_of_the_plugin)
     static const struct {
         const char *topology, *provider, *expected;
     } cases[] = {
-        { "{}", PROVIDER(""), "description: the topology describes itself wrongly: the key `version` is missing\n"
+        { "{}", PROVIDER(""),
+          "description: the topology describes itself wrongly: the key `version` is missing\n"
           "  this is a defect of the plugin; docs/documents.md says what describe gives" },
         { "{\"version\": 2}", PROVIDER(""),
           "description.version: the topology describes itself wrongly: expected 1, found 2\n"
@@ -226,8 +227,8 @@ END_TEST
 
 /* ---- Schemas in the library -------------------------------------------------------------------------------------- */
 
-extern const char schema_choices[], schema_config[], schema_provider_description[],
-    schema_resources[], schema_spec[], schema_topology_description[];
+extern const char schema_choices[], schema_config[], schema_provider_description[], schema_resources[], schema_spec[],
+    schema_topology_description[];
 
 static void check_titles(json_object *schema, const char *path)
 {

@@ -46,7 +46,9 @@ START_TEST(not_utf8)
         { "a: 1\nb: x\xff\n", "file:2:5: this is not UTF-8 text" },
         { "a: \xc3(\n", "file:1:5: this is not UTF-8 text" },
         { "a: \xc0\xaf\n", "file:1:4: this is not UTF-8 text" },
-        { "\xff\xfe" "a\0:\0", "file:1:1: this is not UTF-8 text" },
+        { "\xff\xfe"
+          "a\0:\0",
+          "file:1:1: this is not UTF-8 text" },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         AUTO_FREE char *found = parse(cases[i].text, strlen(cases[i].text));
@@ -78,7 +80,8 @@ START_TEST(billion_laughs)
     AUTO_FREE char *bytes = text_take(&text);
     int64_t begun = clock_monotonic_ms();
     AUTO_FREE char *found = parse(bytes, strlen(bytes));
-    ck_assert_str_eq(found, "file:6:45: there are more than 100000 values (aliases count with all that they stand for)");
+    ck_assert_str_eq(found,
+                     "file:6:45: there are more than 100000 values (aliases count with all that they stand for)");
     ck_assert_int_lt(clock_monotonic_ms() - begun, 2000);
 }
 END_TEST
@@ -160,15 +163,15 @@ END_TEST
 
 START_TEST(lines)
 {
-    static const char text[] = "# comment\n"       /* 1 */
-                               "a:\n"              /* 2 */
-                               "  b: &b\n"         /* 3 */
-                               "    c: 5\n"        /* 4 */
-                               "  d:\n"            /* 5 */
-                               "    - x\n"         /* 6 */
-                               "    - y: 1\n"      /* 7 */
-                               "      z: 2.5\n"    /* 8 */
-                               "e: *b\n";          /* 9 */
+    static const char text[] = "# comment\n"    /* 1 */
+                               "a:\n"           /* 2 */
+                               "  b: &b\n"      /* 3 */
+                               "    c: 5\n"     /* 4 */
+                               "  d:\n"         /* 5 */
+                               "    - x\n"      /* 6 */
+                               "    - y: 1\n"   /* 7 */
+                               "      z: 2.5\n" /* 8 */
+                               "e: *b\n";       /* 9 */
     AUTO_JSON json_object *tree = config_parse_text(text, strlen(text), "file", NULL);
     json_object *a = json_get(tree, "a"), *b = json_get(a, "b"), *d = json_get(a, "d");
     json_object *second = json_object_array_get_idx(d, 1);
@@ -212,8 +215,7 @@ START_TEST(whole_and_bare_files)
         { "region: x\n", "{\"topology\":null,\"provider\":null,\"name\":null,\"config\":{\"region\":\"x\"}}" },
         { "topology: standalone\nprovider: aws\nname: web\nconfig: {region: x}\n",
           "{\"topology\":\"standalone\",\"provider\":\"aws\",\"name\":\"web\",\"config\":{\"region\":\"x\"}}" },
-        { "topology: standalone\n",
-          "{\"topology\":\"standalone\",\"provider\":null,\"name\":null,\"config\":{}}" },
+        { "topology: standalone\n", "{\"topology\":\"standalone\",\"provider\":null,\"name\":null,\"config\":{}}" },
         { "config:\n", "{\"topology\":null,\"provider\":null,\"name\":null,\"config\":{}}" },
         { "topology: standalone\nprovidr: aws\n",
           "file.yaml:2: providr: `providr` is not a known key\n  did you mean `provider`?" },
@@ -277,11 +279,12 @@ START_TEST(assignments)
         { "=1", "=1: \"\" is not a path of keys\n  write network.cidr=10.0.0.0/16 or node_specs[0].zone=us-west1-a" },
         { "a..b=1",
           "a..b=1: \"a..b\" is not a path of keys\n  write network.cidr=10.0.0.0/16 or node_specs[0].zone=us-west1-a" },
-        { "a.=1", "a.=1: \"a.\" is not a path of keys\n  write network.cidr=10.0.0.0/16 or node_specs[0].zone=us-west1-a" },
-        { "list[x]=1",
-          "list[x]=1: \"list[x]\" is not a path of keys\n  write network.cidr=10.0.0.0/16 or node_specs[0].zone=us-west1-a" },
-        { "list[0]id=1",
-          "list[0]id=1: \"list[0]id\" is not a path of keys\n  write network.cidr=10.0.0.0/16 or node_specs[0].zone=us-west1-a" },
+        { "a.=1",
+          "a.=1: \"a.\" is not a path of keys\n  write network.cidr=10.0.0.0/16 or node_specs[0].zone=us-west1-a" },
+        { "list[x]=1", "list[x]=1: \"list[x]\" is not a path of keys\n  write network.cidr=10.0.0.0/16 or "
+                       "node_specs[0].zone=us-west1-a" },
+        { "list[0]id=1", "list[0]id=1: \"list[0]id\" is not a path of keys\n  write network.cidr=10.0.0.0/16 or "
+                         "node_specs[0].zone=us-west1-a" },
         { "n=[1", "n=[1: did not find expected ',' or ']' (while parsing a flow sequence that began on line 1)" },
     };
     static const char text[] = "list: [{id: a}]\nn: 5\n";
@@ -311,7 +314,8 @@ START_TEST(a_thousand_nodes)
     int64_t begun = clock_monotonic_ms();
     AUTO_FREE char *found = parse(bytes, strlen(bytes));
     ck_assert_int_eq(found[0], '{');
-    ck_assert_int_lt(clock_monotonic_ms() - begun, 1000); /* a few ms; the rest is room for valgrind and busy machines */
+    ck_assert_int_lt(clock_monotonic_ms() - begun,
+                     1000); /* a few ms; the rest is room for valgrind and busy machines */
 }
 END_TEST
 

@@ -98,8 +98,8 @@ START_TEST(endless_work_is_given_up)
     struct text text = TEXT_INIT;
     text_append(&text, "{\"$ref\": \"#/$defs/d0\", \"$defs\": {");
     for (int i = 0; i < 40; i++)
-        text_printf(&text, "\"d%d\": {\"allOf\": [{\"$ref\": \"#/$defs/d%d\"}, {\"$ref\": \"#/$defs/d%d\"}]},", i, i + 1,
-                    i + 1);
+        text_printf(&text, "\"d%d\": {\"allOf\": [{\"$ref\": \"#/$defs/d%d\"}, {\"$ref\": \"#/$defs/d%d\"}]},", i,
+                    i + 1, i + 1);
     text_append(&text, "\"d40\": {\"type\": \"string\"}}}");
     AUTO_FREE char *bytes = text_take(&text);
     AUTO_JSON json_object *document = json_tokener_parse(bytes);
@@ -114,8 +114,8 @@ START_TEST(multiplying_alternatives_are_given_up)
     struct text text = TEXT_INIT;
     text_append(&text, "{\"$ref\": \"#/$defs/d0\", \"$defs\": {");
     for (int i = 0; i < 28; i++)
-        text_printf(&text, "\"d%d\": {\"allOf\": [{\"$ref\": \"#/$defs/d%d\"}, {\"$ref\": \"#/$defs/d%d\"}]},", i, i + 1,
-                    i + 1);
+        text_printf(&text, "\"d%d\": {\"allOf\": [{\"$ref\": \"#/$defs/d%d\"}, {\"$ref\": \"#/$defs/d%d\"}]},", i,
+                    i + 1, i + 1);
     text_append(&text, "\"d28\": {\"type\": \"string\"}}}");
     AUTO_FREE char *bytes = text_take(&text);
     AUTO_JSON json_object *document = json_tokener_parse(bytes);
@@ -261,7 +261,8 @@ START_TEST(public_suite)
     unsigned wrong = run_directory(suite);
     for (size_t i = 0; i < ARRAY_COUNT(formats); i++)
         wrong += run_file(format, formats[i]);
-    printf("JSON Schema test suite: %u tests of %u groups; %u groups left out\n", tests_run, groups_run, groups_refused);
+    printf("JSON Schema test suite: %u tests of %u groups; %u groups left out\n", tests_run, groups_run,
+           groups_refused);
     ck_assert_msg(wrong == 0, "%u tests go wrong", wrong);
 }
 END_TEST
