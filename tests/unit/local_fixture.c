@@ -127,11 +127,13 @@ const char *ask(const char *space, const char *address, int port)
 
 /* ---- state directory ---- */
 
-static const char *build_directory(void)
+/* Where this build has the supervisor. */
+static const char *libexec_directory(void)
 {
     static char path[4096];
     const char *directory = getenv("builddir");
-    ck_assert_msg(realpath(directory ? directory : ".", path), "no build directory");
+    AUTO_FREE char *relative = text_format("%s/plugins/providers/local/node", directory ? directory : ".");
+    ck_assert_msg(realpath(relative, path), "no build directory");
     return path;
 }
 
@@ -140,7 +142,7 @@ void local_fixture_set_up(void)
     const char *parent = getenv("TMPDIR");
     snprintf(local_state_dir, sizeof local_state_dir, "%.40s/local.XXXXXX", parent && *parent ? parent : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(local_state_dir));
-    setenv("MEMORIES_LIBEXEC_DIR", build_directory(), 1);
+    setenv("MEMORIES_LIBEXEC_DIR", libexec_directory(), 1);
     fake_host_reset();
 }
 
