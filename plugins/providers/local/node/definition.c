@@ -178,6 +178,7 @@ static void read_service(struct reader *reader, json_object *from, size_t index,
     service->environment = read_environment(reader, from, where);
     service->restart = read_restart(reader, from, where);
     service->start_delay_ms = (uint32_t)read_number(reader, from, where, "start_delay_ms", 0, 86400000);
+    service->restart_delay_ms = (uint32_t)read_number(reader, from, where, "restart_delay_ms", 100, 86400000);
     service->stop_timeout_ms = (uint32_t)read_number(reader, from, where, "stop_timeout_ms", 5000, 86400000);
 }
 

@@ -20,6 +20,7 @@ struct service_definition {
     char **environment; /* "KEY=value", ended by NULL */
     enum restart_policy restart;
     uint32_t start_delay_ms;
+    uint32_t restart_delay_ms; /* before the first restart; doubles with each that follows soon */
     uint32_t stop_timeout_ms;
 };
 

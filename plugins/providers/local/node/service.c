@@ -10,7 +10,6 @@
 
 #include "plugins/providers/local/node/base.h"
 
-#define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 10000
 #define UPTIME_GOOD_MS 10000
 
@@ -59,7 +58,7 @@ int32_t service_init(struct service *service, const struct service_definition *d
         .state = SERVICE_WAITING,
         .start_at_ms = INT64_MAX,
         .kill_at_ms = INT64_MAX,
-        .backoff_ms = BACKOFF_FIRST_MS,
+        .backoff_ms = definition->restart_delay_ms,
     };
     return output_open(&service->output, log_directory, definition->name, node, error);
 }
@@ -83,7 +82,8 @@ static void next_try(struct service *service, bool ended_well)
     }
     service->state = SERVICE_WAITING;
     service->start_at_ms = node_monotonic_ms() + service->backoff_ms;
-    service->backoff_ms = service->backoff_ms * 2 < BACKOFF_MAX_MS ? service->backoff_ms * 2 : BACKOFF_MAX_MS;
+    if (service->backoff_ms < BACKOFF_MAX_MS)
+        service->backoff_ms = service->backoff_ms * 2 < BACKOFF_MAX_MS ? service->backoff_ms * 2 : BACKOFF_MAX_MS;
 }
 
 int32_t service_start(struct service *service, const struct child_setup *setup, struct node_error *error)
@@ -119,7 +119,7 @@ void service_ended(struct service *service, int status, bool stopping)
         return;
     }
     if (node_monotonic_ms() - service->started_at_ms >= UPTIME_GOOD_MS)
-        service->backoff_ms = BACKOFF_FIRST_MS;
+        service->backoff_ms = service->definition->restart_delay_ms;
     next_try(service, ended_well);
 }
 
