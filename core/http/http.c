@@ -10,6 +10,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -402,6 +403,11 @@ static bool is_stopping(struct http_client *client)
 static void *drive(void *argument)
 {
     struct http_client *client = argument;
+    /* Signals are the program's own. SIGPIPE above all: OpenSSL writes to sockets that the other side has closed, and
+     * curl leaves the signal to us (CURLOPT_NOSIGNAL). */
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
     while (!is_stopping(client)) {
         int running = 0;
         take_queued(client);

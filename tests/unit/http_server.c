@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,6 +144,10 @@ static void serve(struct connection *connection)
 static void *handle(void *argument)
 {
     struct connection *connection = argument;
+    sigset_t pipe_signal; /* only this thread's: the client under test must do without */
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, NULL);
     if (connection->server->tls) {
         connection->ssl = SSL_new(connection->server->tls);
         SSL_set_fd(connection->ssl, connection->fd);
