@@ -273,9 +273,9 @@ int call_batch(const struct plugin *plugin, const struct call_environment *envir
 {
     if (!slot)
         return missing_slot(plugin, slot_name, error);
-    memset(answers, 0, count * sizeof *answers);
     if (!count)
         return 0;
+    memset(answers, 0, count * sizeof *answers);
     struct invocation invocation = { .shape = BATCH,
                                      .slot_name = slot_name,
                                      .slot.batch = slot,
