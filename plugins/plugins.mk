@@ -1,9 +1,27 @@
-# In-tree plugins use installed headers only. common/ is what they share with each other.
+# In-tree plugins use installed headers only. common/ is what they share with each other. Each plugin is a convenience
+# library libNAME.la, and a module KIND-NAME.la of nothing else, which it adds to in_tree_plugins.
 plugin_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared -export-symbols-regex '_LTX_memories_plugin_query$$' \
-	-Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete
+	-Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete $(plugin_rpath)
 plugin_cflags = $(AM_CFLAGS) $(JSON_C_CFLAGS)
+in_tree_plugins =
 
 include plugins/common/common.mk
 include plugins/providers/local/local.mk
 include plugins/topologies/standalone/standalone.mk
 include plugins/topologies/consensus/consensus.mk
+
+EXTRA_DIST += plugins/builtin.sh
+if STATIC_PLUGINS
+# The plugins' objects and their list become one object, which libmemories-core links. The modules are built for tests.
+check_LTLIBRARIES += $(in_tree_plugins)
+plugin_rpath = -rpath $(plugindir)
+builtin_plugins = plugins/builtin.o
+$(builtin_plugins): $(in_tree_plugins) plugins/builtin.sh core/loader/open.h
+	$(AM_V_GEN)CC='$(CC)' CFLAGS='$(AM_CPPFLAGS) $(AM_CFLAGS) $(JSON_C_CFLAGS) $(CFLAGS) -fPIC' LD='$(LD)' \
+	  OBJCOPY='$(OBJCOPY)' $(SHELL) $(srcdir)/plugins/builtin.sh $@ plugins/common/.libs/libcommon.a $(in_tree_plugins)
+CLEANFILES += $(builtin_plugins)
+else
+plugin_LTLIBRARIES += $(in_tree_plugins)
+plugin_rpath =
+builtin_plugins =
+endif

@@ -11,8 +11,8 @@ struct builtin_plugin {
     memories_plugin_query_fn *query;
 };
 
-/* The list, ended by name NULL; generated with --enable-static-plugins, and absent (weak) without. */
-extern const struct builtin_plugin builtin_plugins[] __attribute__((weak));
+/* The list, ended by name NULL; made by plugins/builtin.sh with --enable-static-plugins, absent (weak) without. */
+extern const struct builtin_plugin builtin_plugins[] __attribute__((weak, visibility("hidden")));
 
 /* The built-in plugins' list, or an empty one. */
 const struct builtin_plugin *loader_builtins(void);

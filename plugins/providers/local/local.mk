@@ -37,7 +37,7 @@ plugins_providers_local_liblocal_la_SOURCES = $(local_node_client_sources) \
 plugins_providers_local_liblocal_la_CPPFLAGS = $(AM_CPPFLAGS) -DLIBEXEC_DIRECTORY='"$(pkglibexecdir)"'
 plugins_providers_local_liblocal_la_CFLAGS = $(plugin_cflags)
 
-plugin_LTLIBRARIES += plugins/providers/local/provider-local.la
+in_tree_plugins += plugins/providers/local/provider-local.la
 plugins_providers_local_provider_local_la_SOURCES =
 plugins_providers_local_provider_local_la_LDFLAGS = $(plugin_ldflags)
 plugins_providers_local_provider_local_la_LIBADD = plugins/providers/local/liblocal.la $(plugin_libs)

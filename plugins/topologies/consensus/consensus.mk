@@ -1,14 +1,17 @@
 consensus_schema = plugins/topologies/consensus/consensus.json
-plugin_LTLIBRARIES += plugins/topologies/consensus/topology-consensus.la
-plugins_topologies_consensus_topology_consensus_la_SOURCES = \
+noinst_LTLIBRARIES += plugins/topologies/consensus/libconsensus.la
+plugins_topologies_consensus_libconsensus_la_SOURCES = \
 	plugins/topologies/consensus/consensus.c \
 	plugins/topologies/consensus/consensus.h \
 	plugins/topologies/consensus/members.c \
 	plugins/topologies/consensus/plan.c \
 	plugins/topologies/consensus/status.c
-nodist_plugins_topologies_consensus_topology_consensus_la_SOURCES = $(consensus_schema:.json=.json.c)
-plugins_topologies_consensus_topology_consensus_la_CFLAGS = $(plugin_cflags)
+nodist_plugins_topologies_consensus_libconsensus_la_SOURCES = $(consensus_schema:.json=.json.c)
+plugins_topologies_consensus_libconsensus_la_CFLAGS = $(plugin_cflags)
+
+in_tree_plugins += plugins/topologies/consensus/topology-consensus.la
+plugins_topologies_consensus_topology_consensus_la_SOURCES =
 plugins_topologies_consensus_topology_consensus_la_LDFLAGS = $(plugin_ldflags)
-plugins_topologies_consensus_topology_consensus_la_LIBADD = $(plugin_libs)
+plugins_topologies_consensus_topology_consensus_la_LIBADD = plugins/topologies/consensus/libconsensus.la $(plugin_libs)
 CLEANFILES += $(consensus_schema:.json=.json.c)
 EXTRA_DIST += $(consensus_schema) docs/topologies/consensus.md
