@@ -77,8 +77,7 @@ walk() {
     equal "$(status "$id" | python3 -c 'import json, sys; print([m.get("id") for m in json.load(sys.stdin)["members"]])')" "$ids"
 
     # a killed supervisor is a stopped node, not a running one
-    supervisor=$(memories show "$id" --json | python3 -c 'import json, sys
-print(next(r for r in json.load(sys.stdin)["resources"] if r.get("node") == "node1")["outputs"]["pid"])')
+    supervisor=$(pgrep -f "memories-node .*$id/nodes/node1") || fail "no supervisor of node1"
     kill -9 "$supervisor"
     wait_until 10 node_is_stopped node1
     expect 0 memories start "$id"

@@ -20,7 +20,7 @@ machine_state() {
     for environ in /proc/[0-9]*/environ; do
         pid=${environ#/proc/}
         pid=${pid%/environ}
-        if [ "$pid" != "$$" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "$MEMORIES_STATE_DIR/"; then
+        if [ "$pid" != "$$" ] && { tr "\0" " " <"/proc/$pid/cmdline"; } 2>/dev/null | grep -q "$MEMORIES_STATE_DIR/"; then
             tr '\0' ' ' <"/proc/$pid/cmdline"
             echo
         fi
@@ -28,7 +28,7 @@ machine_state() {
     echo "# mounts"
     grep -F "$MEMORIES_STATE_DIR" /proc/self/mounts
     echo "# files"
-    find "$MEMORIES_STATE_DIR" -mindepth 1 ! -name 'memories.db*' 2>/dev/null | sort
+    find "$MEMORIES_STATE_DIR" -mindepth 1 ! -name "memories.db*" ! -path "$MEMORIES_STATE_DIR/secrets" 2>/dev/null | sort
     echo "# cgroups"
     for id in $1; do find /sys/fs/cgroup -maxdepth 4 -name "*$id*" 2>/dev/null; done
 }

@@ -172,27 +172,40 @@ static int32_t empty_directory(int fd, dev_t device, const char *path, struct pr
     return failed;
 }
 
+/* What another process was about to make there may come in between: so often is a directory emptied again. */
+#define REMOVE_TRIES 100
+
+static int32_t remove_directory_at(int parent, const char *name, dev_t device, const char *path,
+                                   struct problem *problem)
+{
+    for (int tries = 0; tries < REMOVE_TRIES; tries++) {
+        int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+            return problem_set_errno(problem, errno, "can't open %s in %s", name, path);
+        int32_t failed = empty_directory(fd, device, path, problem);
+        if (failed)
+            return failed;
+        if (!unlinkat(parent, name, AT_REMOVEDIR) || errno == ENOENT)
+            return 0;
+        if (errno != ENOTEMPTY)
+            break;
+    }
+    return problem_set_errno(problem, errno, "can't remove %s in %s", name, path);
+}
+
 static int32_t remove_at(int parent, const char *name, dev_t device, const char *path, struct problem *problem)
 {
     struct stat info;
     if (fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW))
         return errno == ENOENT ? 0 : problem_set_errno(problem, errno, "can't remove %s in %s", name, path);
-    int flags = 0;
-    if (S_ISDIR(info.st_mode)) {
-        if (device && info.st_dev != device) {
-            problem_set(problem, MEMORIES_CONFLICT, "%s in %s is a mount point", name, path);
-            problem_hint(problem, "unmount it and try again");
-            return problem->code;
-        }
-        int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-            return problem_set_errno(problem, errno, "can't open %s in %s", name, path);
-        int32_t failed = empty_directory(fd, info.st_dev, path, problem);
-        if (failed)
-            return failed;
-        flags = AT_REMOVEDIR;
+    if (S_ISDIR(info.st_mode) && device && info.st_dev != device) {
+        problem_set(problem, MEMORIES_CONFLICT, "%s in %s is a mount point", name, path);
+        problem_hint(problem, "unmount it and try again");
+        return problem->code;
     }
-    if (unlinkat(parent, name, flags) && errno != ENOENT)
+    if (S_ISDIR(info.st_mode))
+        return remove_directory_at(parent, name, info.st_dev, path, problem);
+    if (unlinkat(parent, name, 0) && errno != ENOENT)
         return problem_set_errno(problem, errno, "can't remove %s in %s", name, path);
     return 0;
 }

@@ -171,16 +171,15 @@ static void unplug(const struct local *local, const char *const *names, size_t c
     free(plugs);
 }
 
-/* The definition goes first: a node that has lost some of its data must not look like one that is only switched off. */
-static void remove_files(const struct local *local, const char *node, const char *directory, struct problem *problem)
+/* The definition goes first: a node that has lost some of its data must not look like one that is only switched off, and a
+ * supervisor whose start is under way (its starter was killed) ends when it finds none. */
+static void remove_definition(const struct local *local, const char *node, struct problem *problem)
 {
     AUTO_FREE char *definition = definition_path(local, node);
     if (!definition)
         problem_no_memory(problem);
     else if (unlink(definition) && errno != ENOENT)
         problem_set_errno(problem, errno, "can't remove %s", definition);
-    else
-        local_directory_remove(directory, problem);
 }
 
 /* Each step is for all nodes at once; one that failed for a node leaves the rest of it for the next try. */
@@ -201,9 +200,14 @@ void nodes_remove(const struct local *local, const char *const *names, size_t co
             positions[present++] = i;
         }
     }
-    node_stop_all(jobs, present, REMOVE_TIMEOUT_MS);
     for (size_t i = 0; i < present; i++)
-        blame(&problems[positions[i]], &jobs[i]);
+        remove_definition(local, names[positions[i]], &problems[positions[i]]);
+    /* Twice: the first waits for a start that had read its definition already, the second ends what came of it. */
+    for (int pass = 0; pass < 2; pass++) {
+        node_stop_all(jobs, present, REMOVE_TIMEOUT_MS);
+        for (size_t i = 0; i < present; i++)
+            blame(&problems[positions[i]], &jobs[i]);
+    }
     node_sweep_all(jobs, present);
     for (size_t i = 0; i < present; i++)
         blame(&problems[positions[i]], &jobs[i]);
@@ -211,7 +215,7 @@ void nodes_remove(const struct local *local, const char *const *names, size_t co
         unplug(local, names, count, problems);
     for (size_t i = 0; i < present; i++) {
         if (!problems[positions[i]].code)
-            remove_files(local, names[positions[i]], directories[i], &problems[positions[i]]);
+            local_directory_remove(directories[i], &problems[positions[i]]);
         free(directories[i]);
     }
     free(positions);
