@@ -1,5 +1,6 @@
 # Each test program and script is named after what it proves; a script that can't run here skips (exit 77) with a reason.
 include tests/plugins/plugins.mk
+include tests/abi/abi.mk
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 include tests/unit/local.mk
@@ -9,5 +10,6 @@ EXTRA_DIST += tests/env.sh
 
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
-AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' builddir='$(builddir)'; export srcdir builddir;
+AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' builddir='$(builddir)'; export srcdir builddir; \
+	CC='$(CC)' CXX='$(CXX)' NM='$(NM)'; export CC CXX NM;
 TESTS += $(check_PROGRAMS)

@@ -49,6 +49,11 @@ tests_unit_test_loader_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_DIRECTORY='"$(plugindi
 tests_unit_test_loader_CFLAGS = $(unit_cflags)
 tests_unit_test_loader_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_metadata
+tests_unit_test_metadata_SOURCES = tests/unit/test_metadata.c
+tests_unit_test_metadata_CFLAGS = $(unit_cflags)
+tests_unit_test_metadata_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_provider_fake
 tests_unit_test_provider_fake_SOURCES = tests/unit/test_provider_fake.c
 tests_unit_test_provider_fake_CFLAGS = $(unit_cflags)
