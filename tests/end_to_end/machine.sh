@@ -20,7 +20,7 @@ machine_state() {
     for environ in /proc/[0-9]*/environ; do
         pid=${environ#/proc/}
         pid=${pid%/environ}
-        if [ "$pid" != "$$" ] && { tr "\0" " " <"/proc/$pid/cmdline"; } 2>/dev/null | grep -q "$MEMORIES_STATE_DIR/"; then
+        if [ "$pid" != "$$" ] && { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -q "$MEMORIES_STATE_DIR/"; then
             tr '\0' ' ' <"/proc/$pid/cmdline"
             echo
         fi
