@@ -1,8 +1,7 @@
 /*
- * test_config_check.c - wrong configurations, each with its exact messages; the combined schema; speed
+ * test_config_check.c - wrong configurations, each with its exact messages; examples; the combined schema; speed
  *
- * A configuration goes the way that it goes in memories_validate: read, held against the schema of core, topology and
- * provider, planned by its topology.
+ * Configurations go through memories_validate with the plugins of this build and the provider local.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -12,63 +11,57 @@
 #include "core/base/error.h"
 #include "core/config/schema.h"
 #include "tests/unit/cases.h"
-#include "tests/unit/fake_host.h"
-#include "tests/unit/topology.h"
 
-static json_object *topology_description(const struct memories_topology_ops *ops)
+static memories_context *context;
+
+/* "ABSOLUTE/plugins/…/.libs:…"; what is not there is linked into the library (--enable-static-plugins). */
+static char *plugin_path(void)
 {
-    struct memories_call *call = fake_call_new();
-    ck_assert_int_eq(ops->describe(call), MEMORIES_OK);
-    json_object *description = json_ref(fake_call_result(call));
-    fake_call_free(call);
-    return description;
+    static const char *const directories[] = { "topologies/standalone", "topologies/consensus", "providers/local" };
+    const char *builddir = getenv("builddir");
+    struct text path = TEXT_INIT;
+    for (size_t i = 0; i < ARRAY_COUNT(directories); i++) {
+        AUTO_FREE char *relative = text_format("%s/plugins/%s/.libs", builddir ? builddir : ".", directories[i]);
+        AUTO_FREE char *absolute = realpath(relative, NULL);
+        if (absolute)
+            text_printf(&path, "%s%s", path.length ? ":" : "", absolute);
+    }
+    return text_take(&path);
 }
 
-static json_object *provider_description(void)
-{
-    return json_tokener_parse("{\"version\": 1, \"resource_types\": {\"fake.node\": {\"is_node\": true}},"
-                              " \"schema\": {\"properties\": {\"isolation\": {\"enum\": [\"auto\", \"process\"]}}}}");
-}
-
-static json_object *combined_schema(const struct memories_topology_ops *ops)
+static void set_up(void)
 {
     AUTO_ERROR memories_error *error = NULL;
-    AUTO_JSON json_object *topology = topology_description(ops);
-    AUTO_JSON json_object *provider = provider_description();
-    json_object *schema = config_schema_combine(topology, provider, &error);
-    ck_assert_msg(schema != NULL, "%s", error ? memories_error_text(error) : "");
-    return schema;
+    AUTO_FREE char *path = plugin_path();
+    struct memories_context_options options = MEMORIES_CONTEXT_OPTIONS_INIT;
+    options.plugin_path = path;
+    options.state_dir = "/nowhere"; /* nothing is written */
+    context = memories_context_new(&options, &error);
+    ck_assert_msg(context != NULL, "%s", error ? memories_error_text(error) : "");
 }
 
-static int plan(const struct memories_topology_ops *ops, const memories_config *config, memories_error **error)
+static void tear_down(void)
 {
-    AUTO_JSON json_object *request = json_object_new_object();
-    json_set_int(request, "version", 1);
-    json_set_string(request, "deployment", "test");
-    json_set(request, "config", json_ref(config->config));
-    AUTO_FREE char *text = json_text(request);
-    struct memories_call *call = fake_call_new();
-    int failed = ops->plan(call, text);
-    if (failed)
-        *error = error_from_detail(fake_call_error(call));
-    config_locate(config, *error);
-    fake_call_free(call);
-    return failed;
+    memories_context_free(context);
+}
+
+static char *source_path(const char *path)
+{
+    const char *srcdir = getenv("srcdir");
+    return text_format("%s/%s", srcdir ? srcdir : ".", path);
 }
 
 /* What is wrong with a configuration; "" when nothing is. */
 static char *check_text(const char *topology, const char *text)
 {
     AUTO_ERROR memories_error *error = NULL;
-    memories_config *config = memories_config_parse(NULL, text, strlen(text), "x.yaml", &error);
+    memories_config *config = memories_config_parse(context, text, strlen(text), "x.yaml", &error);
     if (!config)
         return memories_error_text(error);
-    const struct memories_topology_ops *ops = open_topology(topology);
-    AUTO_JSON json_object *schema = combined_schema(ops);
-    int failed = config_check(config, schema, &error);
-    if (!failed)
-        failed = plan(ops, config, &error);
-    ck_assert(failed == 0 || failed == MEMORIES_INVALID);
+    ck_assert_int_eq(memories_config_set_topology(config, topology, NULL), 0);
+    ck_assert_int_eq(memories_config_set_provider(config, "local", NULL), 0);
+    int failed = memories_validate(context, config, NULL, &error);
+    ck_assert_msg(failed == 0 || failed == MEMORIES_INVALID, "%s", error ? memories_error_text(error) : "");
     ck_assert_int_eq(memories_error_code(error), failed);
     memories_config_free(config);
     return failed ? memories_error_text(error) : strdup("");
@@ -100,30 +93,42 @@ static json_object *swarmed_description(void)
         " \"worker_specs\": {\"$ref\": \"#/$defs/machine\", \"unevaluatedProperties\": false}}}}}}");
 }
 
+/* The provider's own description is of no matter here. */
+static json_object *provider_description(void)
+{
+    return json_tokener_parse("{\"version\": 1, \"resource_types\": {\"fake.node\": {\"is_node\": true}}}");
+}
+
+static int check_swarmed(const memories_config *config, memories_error **error)
+{
+    AUTO_JSON json_object *topology = swarmed_description();
+    AUTO_JSON json_object *provider = provider_description();
+    AUTO_JSON json_object *schema = config_schema_combine(topology, provider, error);
+    return schema ? config_check(config, schema, error) : MEMORIES_INTERNAL;
+}
+
 static void check_example(const char *name, json_object *expected)
 {
     AUTO_ERROR memories_error *error = NULL;
-    AUTO_FREE char *path = text_format("examples/%s.yaml", name);
-    memories_config *config = memories_config_load(NULL, source_path(path), &error);
+    AUTO_FREE char *relative = text_format("examples/%s.yaml", name);
+    AUTO_FREE char *path = source_path(relative);
+    memories_config *config = memories_config_load(context, path, &error);
     ck_assert_msg(config != NULL, "%s", error ? memories_error_text(error) : "");
     ck_assert_str_eq(memories_config_topology(config), json_get_string(expected, "topology"));
     ck_assert_str_eq(memories_config_provider(config), json_get_string(expected, "provider"));
     ck_assert_msg(json_equal(config->config, json_get(expected, "config")), "%s is not what the guide says", name);
 
-    bool swarmed = !strcmp(memories_config_topology(config), "swarmed");
-    AUTO_JSON json_object *topology =
-        swarmed ? swarmed_description() : topology_description(open_topology(memories_config_topology(config)));
-    AUTO_JSON json_object *provider = provider_description();
-    AUTO_JSON json_object *schema = config_schema_combine(topology, provider, &error);
-    int failed = schema ? config_check(config, schema, &error) : MEMORIES_INTERNAL;
+    ck_assert_int_eq(memories_config_set_provider(config, "local", NULL), 0);
+    int failed = strcmp(memories_config_topology(config), "swarmed") ? memories_validate(context, config, NULL, &error)
+                                                                     : check_swarmed(config, &error);
     ck_assert_msg(failed == 0, "%s", error ? memories_error_text(error) : "");
     memories_config_free(config);
 }
 
 START_TEST(examples_are_the_configurations_of_the_guide)
 {
-    AUTO_FREE char *text = read_text(source_path("tests/data/guide.json"));
-    AUTO_JSON json_object *guide = json_parse(text, "guide.json", NULL);
+    AUTO_FREE char *path = source_path("tests/data/guide.json");
+    AUTO_JSON json_object *guide = json_object_from_file(path);
     ck_assert_int_eq(json_object_object_length(guide), 6);
     json_object_object_foreach(guide, name, expected) {
         check_example(name, expected);
@@ -210,17 +215,18 @@ END_TEST
 START_TEST(the_schema_of_a_file_stands_alone)
 {
     AUTO_ERROR memories_error *error = NULL;
-    AUTO_JSON json_object *config_schema = combined_schema(open_topology("consensus"));
-    AUTO_JSON json_object *document = config_schema_file("consensus", "gcp", config_schema, &error);
+    AUTO_FREE char *text = memories_schema(context, "consensus", "nowhere", NULL);
+    ck_assert_ptr_null(text);
+    text = memories_schema(context, "consensus", "local", &error);
+    AUTO_JSON json_object *document = json_parse(text, "the schema of files", &error);
     struct schema *schema = schema_compile(document, "the schema of files", &error);
     ck_assert_msg(schema != NULL, "%s", error ? memories_error_text(error) : "");
-    AUTO_FREE char *text = read_text(source_path("examples/consensus.yaml"));
-    AUTO_JSON json_object *file = config_parse_text(text, strlen(text), "consensus.yaml", &error);
+    AUTO_JSON json_object *file = json_tokener_parse("{\"topology\": \"consensus\", \"provider\": \"local\","
+                                                     " \"config\": {\"region\": \"here\"}}");
     ck_assert_int_eq(schema_require(schema, file, "file", &error), 0);
     json_set_string(json_get(file, "config"), "region", "no region");
     ck_assert_int_eq(schema_require(schema, file, "file", &error), MEMORIES_INVALID);
     ck_assert_str_eq(memories_error_where(error), "file.config.region");
-    ck_assert_ptr_nonnull(json_get(config_schema, "$defs")); /* the original is as it was */
     schema_free(schema);
 }
 END_TEST
@@ -292,6 +298,7 @@ int main(void)
     Suite *suite = suite_create("config check");
     TCase *tests = tcase_create("config check");
     tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, wrong_configurations);
     tcase_add_test(tests, examples_are_the_configurations_of_the_guide);
     tcase_add_test(tests, plugins_add_keys_and_narrow_those_of_the_core);

@@ -91,10 +91,9 @@ tests_unit_test_memories_server_CFLAGS = $(unit_cflags)
 tests_unit_test_memories_server_LDADD = $(CHECK_LIBS)
 
 check_PROGRAMS += tests/unit/test_config_check
-tests_unit_test_config_check_SOURCES = tests/unit/test_config_check.c tests/unit/cases.h \
-	tests/unit/topology.c tests/unit/topology.h
+tests_unit_test_config_check_SOURCES = tests/unit/test_config_check.c tests/unit/cases.h
 tests_unit_test_config_check_CFLAGS = $(unit_cflags)
-tests_unit_test_config_check_LDADD = $(fake_host_libs) $(unit_libs)
+tests_unit_test_config_check_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_consensus_status
 tests_unit_test_consensus_status_SOURCES = tests/unit/test_consensus_status.c tests/unit/topology.c tests/unit/topology.h
