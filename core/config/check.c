@@ -22,14 +22,18 @@ struct findings {
     const memories_config *config;
     memories_error *first; /* a chain */
     unsigned count;
+    bool no_memory; /* something went unchecked or unsaid */
 };
 
 /* ---- Findings ---------------------------------------------------------------------------------------------------- */
 
-/* `hint` may be NULL. */
+/* `hint` may be NULL; path or message are NULL when there was no memory for them. */
 static void add_finding(struct findings *findings, const char *path, const char *message, const char *hint)
 {
     memories_error *error = NULL;
+    findings->no_memory |= !path || !message;
+    if (findings->no_memory)
+        return;
     if (findings->count++ >= FINDINGS_MAX)
         return;
     error_set(&error, MEMORIES_INVALID, "%s", message);
@@ -70,8 +74,7 @@ static void check_subnet_inside(struct findings *findings, json_object *network,
         return;
     AUTO_FREE char *path = text_format("config.network.subnets.%s.cidr", name);
     AUTO_FREE char *message = text_format("\"%s\" does not lie in the network's \"%s\"", inner_text, outer_text);
-    if (path && message)
-        add_finding(findings, path, message, "choose a block inside config.network.cidr, or widen that one");
+    add_finding(findings, path, message, "choose a block inside config.network.cidr, or widen that one");
 }
 
 static void check_subnets_apart(struct findings *findings, json_object *first, json_object *second)
@@ -81,8 +84,7 @@ static void check_subnets_apart(struct findings *findings, json_object *first, j
     if (!get_block(first, &a, &a_text) || !get_block(second, &b, &b_text) || !address_overlaps(&a, &b))
         return;
     AUTO_FREE char *message = text_format("\"%s\" overlaps the public subnet's \"%s\"", b_text, a_text);
-    if (message)
-        add_finding(findings, "config.network.subnets.private.cidr", message, "give each subnet a block of its own");
+    add_finding(findings, "config.network.subnets.private.cidr", message, "give each subnet a block of its own");
 }
 
 static void check_subnets(struct findings *findings, json_object *network)
@@ -105,8 +107,7 @@ static void check_rule_ports(struct findings *findings, json_object *rule, size_
         return;
     AUTO_FREE char *path = text_format("config.network.security.rules[%zu].ports", index);
     AUTO_FREE char *message = text_format("the protocol \"%s\" has no ports", protocol);
-    if (path && message)
-        add_finding(findings, path, message, "leave `ports` out or empty, or name tcp or udp");
+    add_finding(findings, path, message, "leave `ports` out or empty, or name tcp or udp");
 }
 
 static void check_rule_name(struct findings *findings, json_object *seen, json_object *rule, size_t index)
@@ -114,15 +115,13 @@ static void check_rule_name(struct findings *findings, json_object *seen, json_o
     const char *name = json_get_string(rule, "name");
     json_object *first = json_get(seen, name ? name : "");
     if (!first) {
-        if (name)
-            json_set_int(seen, name, (int64_t)index);
+        findings->no_memory |= name && json_set_int(seen, name, (int64_t)index);
         return;
     }
     AUTO_FREE char *path = text_format("config.network.security.rules[%zu].name", index);
     AUTO_FREE char *message =
         text_format("the rule \"%s\" stands in the list already, at [%s]", name, json_object_to_json_string(first));
-    if (path && message)
-        add_finding(findings, path, message, "give each rule a name of its own");
+    add_finding(findings, path, message, "give each rule a name of its own");
 }
 
 static void check_rules(struct findings *findings, json_object *rules)
@@ -137,18 +136,27 @@ static void check_rules(struct findings *findings, json_object *rules)
 
 /* ---- Entry ------------------------------------------------------------------------------------------------------- */
 
+static void check_between_values(struct findings *findings)
+{
+    json_object *network = json_get_object(findings->config->config, "network");
+    check_subnets(findings, network);
+    check_rules(findings, json_get_array(json_get_object(network, "security"), "rules"));
+}
+
 int config_check(const memories_config *config, json_object *config_schema, memories_error **error)
 {
-    struct schema *schema = schema_compile(config_schema, "the schema of this configuration", error);
+    memories_error *broken = NULL;
+    struct schema *schema = schema_compile(config_schema, "the schema of this configuration", &broken);
     if (!schema)
-        return MEMORIES_INTERNAL;
+        return error_move(error, broken);
     struct findings findings = { .config = config };
-    AUTO_JSON json_object *empty = json_object_new_object();
-    schema_check(schema, config->config ? config->config : empty, "config", add_problem, &findings);
+    AUTO_JSON json_object *value = config->config ? json_ref(config->config) : json_object_new_object();
+    if (!value || schema_check(schema, value, "config", add_problem, &findings) == SCHEMA_UNCHECKED)
+        findings.no_memory = true;
     schema_free(schema);
-
-    json_object *network = json_get_object(config->config, "network");
-    check_subnets(&findings, network);
-    check_rules(&findings, json_get_array(json_get_object(network, "security"), "rules"));
-    return findings.first ? error_move(error, findings.first) : 0;
+    check_between_values(&findings);
+    if (!findings.no_memory)
+        return findings.first ? error_move(error, findings.first) : 0;
+    memories_error_free(findings.first);
+    return error_no_memory(error);
 }

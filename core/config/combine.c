@@ -21,19 +21,24 @@ struct contributor {
 /* A plugin's describe is held against the schema of descriptions before anything in it is believed. */
 static int check_description(const struct contributor *from, memories_error **error)
 {
-    AUTO_JSON json_object *document = json_parse(from->description_schema, "the schema of descriptions", error);
-    struct schema *schema = document ? schema_compile(document, "the schema of descriptions", error) : NULL;
-    if (!schema)
-        return MEMORIES_INTERNAL;
-    AUTO_ERROR memories_error *problem = NULL;
-    int failed = schema_require(schema, from->description, "description", &problem);
+    memories_error *problem = NULL;
+    AUTO_JSON json_object *document = json_parse(from->description_schema, "the schema of descriptions", &problem);
+    struct schema *schema = document ? schema_compile(document, "the schema of descriptions", &problem) : NULL;
+    int failed = schema ? schema_require(schema, from->description, "description", &problem) : MEMORIES_INTERNAL;
     schema_free(schema);
-    if (!failed)
-        return 0;
+    if (failed != MEMORIES_INVALID)
+        return failed ? error_move(error, problem) : 0;
     error_set(error, MEMORIES_INTERNAL, "%s describes itself wrongly: %s", from->who, memories_error_message(problem));
     error_where(error, "%s", memories_error_where(problem));
     error_hint(error, "this is a defect of the plugin; docs/documents.md says what describe gives");
+    memories_error_free(problem);
     return MEMORIES_INTERNAL;
+}
+
+/* json_set for what has just been made: NULL is no null, but a want of memory. */
+static int set_made(json_object *object, const char *key, json_object *value)
+{
+    return value ? json_set(object, key, value) : MEMORIES_NO_MEMORY;
 }
 
 /* Two schemas for one key: both must hold. So a plugin can narrow a key of the core, and never widen it. */
@@ -51,8 +56,7 @@ static int add_properties(json_object *into, json_object *from)
 {
     json_object_object_foreach(from, key, schema) {
         json_object *known = json_get(into, key);
-        json_object *added = known ? both(known, schema) : json_ref(schema);
-        if (json_set(into, key, added))
+        if (known ? set_made(into, key, both(known, schema)) : json_set(into, key, json_ref(schema)))
             return MEMORIES_NO_MEMORY;
     }
     return 0;
@@ -108,16 +112,14 @@ static int add_schema(const struct contributor *contributor, json_object *combin
     if ((properties && add_properties(json_get(combined, "properties"), properties)) ||
         add_all(json_get(combined, "required"), json_get_array(schema, "required")))
         return error_no_memory(error);
-    json_object *rest = remaining_keywords(schema);
+    AUTO_JSON json_object *rest = remaining_keywords(schema);
     if (!rest)
         return error_no_memory(error);
-    if (json_object_object_length(rest) == 0) {
-        json_object_put(rest);
+    if (json_object_object_length(rest) == 0)
         return 0;
-    }
-    if (!json_get(combined, "allOf") && json_set(combined, "allOf", json_object_new_array()))
-        rest = (json_object_put(rest), NULL);
-    return rest && json_add(json_get(combined, "allOf"), rest) == 0 ? 0 : error_no_memory(error);
+    if (!json_get(combined, "allOf") && set_made(combined, "allOf", json_object_new_array()))
+        return error_no_memory(error);
+    return json_add(json_get(combined, "allOf"), STEAL(rest)) ? error_no_memory(error) : 0;
 }
 
 json_object *config_schema_combine(json_object *topology_description, json_object *provider_description,
@@ -130,7 +132,7 @@ json_object *config_schema_combine(json_object *topology_description, json_objec
     AUTO_JSON json_object *combined = json_parse(schema_config, "the schema of configurations", error);
     if (!combined)
         return NULL;
-    if (json_set(combined, "required", json_object_new_array())) {
+    if (set_made(combined, "required", json_object_new_array())) {
         error_no_memory(error);
         return NULL;
     }
@@ -154,18 +156,35 @@ static json_object *fixed(const char *description, const char *value)
 
 static json_object *name_schema(void)
 {
-    return json_tokener_parse("{\"description\": \"The deployment's name, to be used instead of its id\","
-                              " \"type\": \"string\", \"pattern\": \"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$\"}");
+    return json_parse("{\"description\": \"The deployment's name, to be used instead of its id\", \"type\": \"string\","
+                      " \"pattern\": \"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$\"}",
+                      "the schema of names", NULL);
 }
 
 static json_object *file_properties(const char *topology, const char *provider, json_object *config)
 {
     AUTO_JSON json_object *properties = json_object_new_object();
-    if (!properties || json_set(properties, "topology", fixed("How the nodes form a whole", topology)) ||
-        json_set(properties, "provider", fixed("Where the nodes run", provider)) ||
-        json_set(properties, "name", name_schema()) || json_set(properties, "config", json_ref(config)))
+    if (set_made(properties, "topology", fixed("How the nodes form a whole", topology)) ||
+        set_made(properties, "provider", fixed("Where the nodes run", provider)) ||
+        set_made(properties, "name", name_schema()) || set_made(properties, "config", json_ref(config)))
         return NULL;
     return STEAL(properties);
+}
+
+/* Fills `file`; `config` loses its definitions to it. */
+static int fill_file_schema(json_object *file, json_object *config, const char *topology, const char *provider)
+{
+    AUTO_FREE char *title = text_format("%s on %s", topology, provider);
+    AUTO_JSON json_object *definitions = json_ref(json_get(config, "$defs"));
+    /* References say #/$defs/…, so the definitions move to the top. */
+    json_object_object_del(config, "$defs");
+    json_object_object_del(config, "$schema");
+    if (!title || json_set_string(file, "$schema", "https://json-schema.org/draft/2020-12/schema") ||
+        json_set_string(file, "title", title) || json_set_string(file, "type", "object") ||
+        set_made(file, "properties", file_properties(topology, provider, config)) ||
+        json_set_bool(file, "additionalProperties", false) || json_set(file, "$defs", STEAL(definitions)))
+        return MEMORIES_NO_MEMORY;
+    return 0;
 }
 
 json_object *config_schema_file(const char *topology, const char *provider, json_object *config_schema,
@@ -173,22 +192,8 @@ json_object *config_schema_file(const char *topology, const char *provider, json
 {
     AUTO_JSON json_object *config = json_copy(config_schema);
     AUTO_JSON json_object *file = json_object_new_object();
-    AUTO_FREE char *title = text_format("%s on %s", topology, provider);
-    /* References say #/$defs/…, so the definitions move to the top. */
-    json_object *definitions = json_ref(json_get(config, "$defs"));
-    json_object_object_del(config, "$defs");
-    json_object_object_del(config, "$schema");
-    if (!config || !title || json_set_string(file, "$schema", "https://json-schema.org/draft/2020-12/schema") ||
-        json_set_string(file, "title", title) || json_set_string(file, "type", "object") ||
-        json_set(file, "properties", file_properties(topology, provider, config)) ||
-        json_set_bool(file, "additionalProperties", false)) {
-        json_object_put(definitions);
-        error_no_memory(error);
-        return NULL;
-    }
-    if (json_set(file, "$defs", definitions)) {
-        error_no_memory(error);
-        return NULL;
-    }
-    return STEAL(file);
+    if (config && file && fill_file_schema(file, config, topology, provider) == 0)
+        return STEAL(file);
+    error_no_memory(error);
+    return NULL;
 }

@@ -21,12 +21,16 @@ void schema_free(struct schema *schema);
 typedef void schema_problem_fn(const char *path, json_object *value, const char *message, const char *hint,
                                void *user_data);
 
-/* Reports every problem; returns their number (at most 100 are reported). root: the path of `value` itself ("config").
- */
+/* schema_check had no memory to check everything: nothing was reported, and nothing is known. */
+#define SCHEMA_UNCHECKED 0xFFFFFFFFu
+
+/* Reports every problem; returns their number (at most 100 are reported), or SCHEMA_UNCHECKED. root: the path of
+ * `value` itself ("config"). */
 unsigned schema_check(const struct schema *schema, json_object *value, const char *root, schema_problem_fn *on_problem,
                       void *user_data);
 
-/* As above with the first problem as *error (MEMORIES_INVALID); for documents that plugins return. */
+/* As above with the first problem as *error (MEMORIES_INVALID), or MEMORIES_NO_MEMORY; for documents that plugins
+ * return. */
 int schema_require(const struct schema *schema, json_object *value, const char *root, memories_error **error);
 
 #endif

@@ -3,6 +3,7 @@
  *
  * Problems are gathered with the path of the value and, where a slip is likely, a hint.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,9 +186,18 @@ static void check_length(struct checker *checker, const struct node *node, json_
                        plural(node->max_length), length);
 }
 
+bool schema_matches(struct checker *checker, const regex_t *pattern, const char *text)
+{
+    errno = 0;
+    bool matches = regexec(pattern, text, 0, NULL, 0) == 0;
+    /* glibc says REG_NOMATCH when its memory runs out, too. */
+    checker->no_memory |= !matches && errno == ENOMEM;
+    return matches;
+}
+
 static void check_pattern(struct checker *checker, const struct node *node, json_object *value, const char *text)
 {
-    if (!node->has_pattern || regexec(&node->pattern, text, 0, NULL, 0) == 0 || !checker_wants_message(checker))
+    if (!node->has_pattern || schema_matches(checker, &node->pattern, text) || !checker_wants_message(checker))
         return;
     const char *title = checker->words.title;
     AUTO_FREE char *what =
@@ -195,7 +205,7 @@ static void check_pattern(struct checker *checker, const struct node *node, json
     char *hint = words_hint(&checker->words);
     if (!hint && title)
         hint = text_format("it must match %s", node->pattern_text);
-    checker_report_value(checker, value, what ? what : "", hint);
+    checker_report_value(checker, value, what, hint);
 }
 
 static void check_format(struct checker *checker, const struct node *node, json_object *value, const char *text)
@@ -204,7 +214,7 @@ static void check_format(struct checker *checker, const struct node *node, json_
         return;
     AUTO_FREE char *what = text_format("is not %s", node->format->noun);
     char *hint = node->format->advise ? node->format->advise(text) : NULL;
-    checker_report_value(checker, value, what ? what : "", hint ? hint : strdup(node->format->usage));
+    checker_report_value(checker, value, what, hint ? hint : strdup(node->format->usage));
 }
 
 static void check_string(struct checker *checker, const struct node *node, json_object *value)
@@ -289,50 +299,46 @@ unsigned schema_check(const struct schema *schema, json_object *value, const cha
                       void *user_data)
 {
     struct problem_list *problems = calloc(1, sizeof *problems);
-    if (!problems) {
-        on_problem(root, value, "there is not enough memory to check it", NULL, user_data);
-        return 1;
-    }
     struct checker checker = { .problems = problems, .fits = true };
     text_append(&checker.path, root);
-    if (!checker.path.failed)
-        schema_apply(&checker, schema->root, value);
+    if (!problems || checker.path.failed) {
+        text_clear(&checker.path);
+        free(problems);
+        return SCHEMA_UNCHECKED;
+    }
+    schema_apply(&checker, schema->root, value);
+    bool unchecked = checker.path.failed || checker.no_memory || problems->failed;
     unsigned count = 0;
-    for (; count < problems->count; count++)
+    for (; !unchecked && count < problems->count; count++)
         on_problem(problems->items[count].path, problems->items[count].value, problems->items[count].message,
                    problems->items[count].hint, user_data);
-    /* Whatever went unchecked must not pass for right. */
-    if (checker.path.failed || problems->failed) {
-        on_problem(root, value, "there is not enough memory to check it", NULL, user_data);
-        count++;
-    } else if (checker.steps >= SCHEMA_STEPS_MAX) {
+    if (!unchecked && checker.steps >= SCHEMA_STEPS_MAX) {
         on_problem(root, value, "is too complex to be checked", NULL, user_data);
         count++;
     }
     problem_clear(problems);
     free(problems);
     text_clear(&checker.path);
-    return count;
+    return unchecked ? SCHEMA_UNCHECKED : count;
 }
-
-struct first_problem {
-    memories_error **error;
-};
 
 static void keep_first(const char *path, json_object *value, const char *message, const char *hint, void *user_data)
 {
-    memories_error **error = ((struct first_problem *)user_data)->error;
+    memories_error **first = user_data;
     (void)value;
-    if (!error || *error)
+    if (*first)
         return;
-    error_set(error, MEMORIES_INVALID, "%s", message);
-    error_where(error, "%s", path);
+    error_set(first, MEMORIES_INVALID, "%s", message);
+    error_where(first, "%s", path);
     if (hint)
-        error_hint(error, "%s", hint);
+        error_hint(first, "%s", hint);
 }
 
 int schema_require(const struct schema *schema, json_object *value, const char *root, memories_error **error)
 {
-    struct first_problem first = { error };
-    return schema_check(schema, value, root, keep_first, &first) ? MEMORIES_INVALID : 0;
+    memories_error *first = NULL;
+    unsigned count = schema_check(schema, value, root, keep_first, &first);
+    if (count == SCHEMA_UNCHECKED)
+        return error_no_memory(error);
+    return count ? error_move(error, first) : 0;
 }

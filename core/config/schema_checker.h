@@ -28,6 +28,7 @@ struct checker {
     struct problem_list *problems; /* NULL: only whether the value fits is asked */
     bool fits;                     /* false once a problem was found, while problems is NULL */
     unsigned steps;
+    bool no_memory; /* something went unchecked */
 };
 
 /* ---- schema_check.c ---------------------------------------------------------------------------------------------- */
@@ -36,6 +37,9 @@ struct checker {
 void schema_apply(struct checker *checker, const struct node *node, json_object *value);
 /* Does the value fit? Nothing is reported. */
 bool schema_fits(struct checker *checker, const struct node *node, json_object *value);
+
+/* Does a pattern match? */
+bool schema_matches(struct checker *checker, const regex_t *pattern, const char *text);
 
 /* ---- schema_containers.c ----------------------------------------------------------------------------------------- */
 
@@ -59,7 +63,7 @@ bool checker_wants_message(struct checker *checker);
  * and hint (may be NULL) are taken over. */
 void checker_report(struct checker *checker, json_object *value, const char *format, ...) PRINTF_LIKE(3, 4);
 void checker_add(struct checker *checker, json_object *value, struct text *message, char *hint);
-/* `"x" WHAT` */
+/* `"x" WHAT`; no memory for WHAT: NULL. */
 void checker_report_value(struct checker *checker, json_object *value, const char *what, char *hint);
 /* "expected a string, found 5"; of_choice: it is enum or const that says so. */
 void checker_report_expected(struct checker *checker, json_object *value, struct text *expected, bool of_choice,

@@ -5,6 +5,7 @@
  * nothing is worse than none. References are resolved last, so that schemas may be recursive; a schema that would apply
  * to the same value without end is refused.
  */
+#include <errno.h>
 #include <json-c/linkhash.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -186,6 +187,8 @@ static int compile_regex(struct compiler *compiler, const char *text, regex_t *p
         *has_pattern = true;
         return 0;
     }
+    if (failed == REG_ESPACE)
+        return error_no_memory(compiler->error);
     regerror(failed, pattern, reason, sizeof reason);
     return fail(compiler, "\"%s\" is not a POSIX extended regular expression: %s", text, reason);
 }
@@ -489,31 +492,26 @@ static int compile(struct compiler *compiler, json_object *document, struct node
 
 /* ---- References -------------------------------------------------------------------------------------------------- */
 
-/* "#/$defs/a~1b" to the object that it points at. */
-static json_object *resolve(json_object *document, const char *reference)
+/* Resolving one reference ("#/$defs/a~1b") may compile a new place and so add more. */
+static int resolve(struct compiler *compiler, struct node *node)
 {
+    const char *reference = json_get_string(node->source, "$ref");
     json_object *target = NULL;
-    if (json_pointer_get(document, reference + 1, &target))
-        return NULL;
-    return target;
+    text_truncate(&compiler->path, 0);
+    errno = 0;
+    if (json_pointer_get(compiler->schema->document, reference + 1, &target) || !target)
+        return errno == ENOMEM ? error_no_memory(compiler->error)
+                               : fail(compiler, "\"%s\" refers to nothing", reference);
+    text_append(&compiler->path, reference + 1);
+    return compile(compiler, target, &node->reference);
 }
 
-/* Resolving one reference may compile a new place and so add more. */
 static int resolve_references(struct compiler *compiler)
 {
-    while (compiler->waiting_count) {
-        struct node *node = compiler->waiting[--compiler->waiting_count];
-        const char *reference = json_get_string(node->source, "$ref");
-        json_object *target = resolve(compiler->schema->document, reference);
-        text_truncate(&compiler->path, 0);
-        if (!target)
-            return fail(compiler, "\"%s\" refers to nothing", reference);
-        text_append(&compiler->path, reference + 1);
-        int failed = compile(compiler, target, &node->reference);
-        if (failed)
-            return failed;
-    }
-    return 0;
+    int failed = 0;
+    while (!failed && compiler->waiting_count)
+        failed = resolve(compiler, compiler->waiting[--compiler->waiting_count]);
+    return failed;
 }
 
 static int visit_list(const struct node_list *list, int visit(struct node *child, void *user_data), void *user_data)

@@ -79,7 +79,7 @@ static bool check_described(struct checker *checker, const struct node *node, co
     if (property)
         schema_apply(checker, property, value);
     for (size_t i = 0; i < node->patterns.count; i++) {
-        if (regexec(&node->patterns.items[i].pattern, key, 0, NULL, 0) == 0) {
+        if (schema_matches(checker, &node->patterns.items[i].pattern, key)) {
             described = true;
             schema_apply(checker, node->patterns.items[i].node, value);
         }
@@ -89,12 +89,12 @@ static bool check_described(struct checker *checker, const struct node *node, co
     return described || node->additional;
 }
 
-static bool names_key(const struct node *node, const char *key)
+static bool names_key(struct checker *checker, const struct node *node, const char *key)
 {
     if (node->additional || node->unevaluated || node_property(node, key))
         return true;
     for (size_t i = 0; i < node->patterns.count; i++)
-        if (regexec(&node->patterns.items[i].pattern, key, 0, NULL, 0) == 0)
+        if (schema_matches(checker, &node->patterns.items[i].pattern, key))
             return true;
     return false;
 }
@@ -104,7 +104,7 @@ static bool evaluates_below(struct checker *checker, const struct node *node, js
 /* Has `node`, applied to the object, anything to say about this key? (For unevaluatedProperties.) */
 static bool evaluates(struct checker *checker, const struct node *node, json_object *object, const char *key)
 {
-    return names_key(node, key) || evaluates_below(checker, node, object, key);
+    return names_key(checker, node, key) || evaluates_below(checker, node, object, key);
 }
 
 static bool evaluates_if_fits(struct checker *checker, const struct node *node, json_object *object, const char *key)
@@ -152,6 +152,7 @@ static void check_member(struct checker *checker, const struct node *node, json_
         AUTO_JSON json_object *name = json_object_new_string(key);
         if (name)
             schema_apply(checker, node->names, name);
+        checker->no_memory |= !name;
     }
     checker->words = words;
     checker_leave(checker, length);
@@ -262,7 +263,7 @@ static void report_repeated(struct checker *checker, json_object *array, size_t 
     json_object *item = json_object_array_get_idx(array, again);
     if (checker_wants_message(checker)) {
         AUTO_FREE char *what = text_format("stands in the list already, at [%zu]", first);
-        checker_report_value(checker, item, what ? what : "", NULL);
+        checker_report_value(checker, item, what, NULL);
     }
     checker_leave(checker, length);
 }
@@ -272,7 +273,7 @@ static void check_unique(struct checker *checker, json_object *array)
     size_t count = json_object_array_length(array);
     AUTO_FREE struct hashed_item *items = calloc(count ? count : 1, sizeof *items);
     if (!items) {
-        checker_report(checker, array, "there is not enough memory to check it");
+        checker->no_memory = true;
         return;
     }
     for (size_t i = 0; i < count; i++)

@@ -67,25 +67,23 @@ static size_t cut(const char *text, size_t max)
     return max;
 }
 
-static void describe_string(struct text *out, json_object *value)
+/* As JSON, cut when long. */
+static void describe_scalar(struct text *out, json_object *value)
 {
-    const char *quoted = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-    if (!quoted) {
+    const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    if (!text) {
         out->failed = true;
         return;
     }
-    size_t shown = cut(quoted, SHOWN_BYTES_MAX);
-    text_append_bytes(out, quoted, shown);
-    if (quoted[shown])
+    size_t shown = cut(text, SHOWN_BYTES_MAX);
+    text_append_bytes(out, text, shown);
+    if (text[shown])
         text_append(out, "…\"");
 }
 
 void describe_value(struct text *out, json_object *value)
 {
     switch (json_object_get_type(value)) {
-    case json_type_string:
-        describe_string(out, value);
-        break;
     case json_type_object:
         text_append(out, json_object_object_length(value) ? "a mapping" : "an empty mapping");
         break;
@@ -96,7 +94,7 @@ void describe_value(struct text *out, json_object *value)
         text_append(out, "nothing (null)");
         break;
     default:
-        text_append(out, json_object_to_json_string(value));
+        describe_scalar(out, value);
     }
 }
 

@@ -43,7 +43,8 @@ void checker_report_value(struct checker *checker, json_object *value, const cha
 {
     struct text message = TEXT_INIT;
     describe_value(&message, value);
-    text_printf(&message, " %s", what);
+    text_printf(&message, " %s", what ? what : "");
+    message.failed |= !what;
     checker_add(checker, value, &message, hint);
 }
 
@@ -55,6 +56,7 @@ void checker_report_expected_at(struct checker *checker, char *path, json_object
     problem.expected = text_take(expected);
     text_printf(&message, "expected %s, found ", problem.expected ? problem.expected : "");
     describe_value(&message, value);
+    message.failed |= !problem.expected;
     problem.message = text_take(&message);
     problem_add(checker->problems, &problem);
 }

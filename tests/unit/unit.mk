@@ -33,6 +33,14 @@ tests_unit_test_plugin_common_SOURCES = tests/unit/test_plugin_common.c
 tests_unit_test_plugin_common_CFLAGS = $(unit_cflags)
 tests_unit_test_plugin_common_LDADD = plugins/common/libcommon.la $(fake_host_libs)
 
+if !SANITIZERS
+# It replaces malloc, as AddressSanitizer does.
+check_PROGRAMS += tests/unit/test_config_memory
+tests_unit_test_config_memory_SOURCES = tests/unit/test_config_memory.c
+tests_unit_test_config_memory_CFLAGS = $(unit_cflags)
+tests_unit_test_config_memory_LDADD = $(unit_libs)
+endif
+
 check_PROGRAMS += tests/unit/test_config_parse
 tests_unit_test_config_parse_SOURCES = tests/unit/test_config_parse.c tests/unit/cases.h
 tests_unit_test_config_parse_CFLAGS = $(unit_cflags)
