@@ -6,6 +6,7 @@ plugin_cflags = $(AM_CFLAGS) $(JSON_C_CFLAGS)
 in_tree_plugins =
 
 include plugins/common/common.mk
+include plugins/providers/aws/aws.mk
 include plugins/providers/local/local.mk
 include plugins/topologies/standalone/standalone.mk
 include plugins/topologies/consensus/consensus.mk

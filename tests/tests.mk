@@ -4,6 +4,7 @@ include tests/abi/abi.mk
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 include tests/unit/local.mk
+include tests/unit/aws.mk
 include tests/end_to_end/end_to_end.mk
 include tests/cli/cli_tests.mk
 EXTRA_DIST += tests/env.sh

@@ -9,6 +9,8 @@ plugins_common_libcommon_la_SOURCES = \
 	plugins/common/plugin.h \
 	plugins/common/spec.c \
 	plugins/common/spec.h \
-	plugins/common/spec_network.c
+	plugins/common/spec_network.c \
+	plugins/common/text.c \
+	plugins/common/text.h
 plugins_common_libcommon_la_CFLAGS = $(plugin_cflags)
 plugin_libs = plugins/common/libcommon.la $(JSON_C_LIBS)
