@@ -147,6 +147,17 @@ static struct fake_response unreachable(const struct memories_http_request *requ
     return (struct fake_response){ .error_code = MEMORIES_TRANSIENT, .error = "connection refused" };
 }
 
+static const char *const *copy_headers_locked(struct memories_call *call, const char *const *headers)
+{
+    size_t count = 0;
+    while (headers && headers[count])
+        count++;
+    const char **copy = allocate_locked(call, (count + 1) * sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = copy_locked(call, headers[i]);
+    return copy;
+}
+
 static int32_t host_http(struct memories_call *call, const struct memories_http_request *const *requests, size_t count,
                          const struct memories_http_response **responses)
 {
@@ -163,6 +174,7 @@ static int32_t host_http(struct memories_call *call, const struct memories_http_
         response->error = copy_locked(call, scripted.error);
         response->body = copy_locked(call, scripted.body ? scripted.body : "");
         response->body_bytes = (uint32_t)strlen(response->body);
+        response->headers = copy_headers_locked(call, scripted.headers);
         responses[i] = response;
     }
     pthread_mutex_unlock(&call->lock);

@@ -61,6 +61,7 @@ struct fake_response {
     const char *body;
     int error_code;
     const char *error;
+    const char *const *headers; /* "name: value", names in lower case, last element NULL; or NULL */
 };
 /* Called for each request of a batch, in order. Default: nothing can be reached. */
 typedef struct fake_response fake_http_fn(const struct memories_http_request *request, void *user_data);
