@@ -1,0 +1,57 @@
+# shellcheck shell=sh disable=SC2154 # srcdir, test_dir: of tests/env.sh
+# tests/aws.sh - the simulator of AWS (tests/simulators/aws), for tests and benchmarks; sourced after tests/env.sh
+#
+#     start_aws [OPTION…]     starts it, and points the environment at it
+#     aws_steer faults '[…]'  what goes wrong (faults.py); settings '{…}' (world.py)
+#     aws_look calls          what was called; requests; state: the objects that are there
+#     aws_forget              forgets the calls so far
+
+command -v python3 >/dev/null || skip "python3 is not installed"
+
+# The models of the vendor lie beside the checkout, if at all.
+shared_directory() {
+    for directory in "${MEMORIES_SHARED_DIR:-}" "$srcdir/../shared" "$srcdir/../../shared"; do
+        [ -n "$directory" ] && [ -d "$directory/specs/aws" ] && echo "$directory" && return
+    done
+}
+
+start_aws() {
+    models=$(shared_directory)
+    mkfifo "$test_dir/aws.input"
+    python3 "$srcdir/tests/simulators/aws/simulator.py" --port-file "$test_dir/aws.port" \
+        ${models:+--models "$models/specs/aws"} "$@" <"$test_dir/aws.input" >"$test_dir/aws.log" 2>&1 &
+    # It ends when the last one that holds this closes it: this shell.
+    exec 7>"$test_dir/aws.input"
+    wait_until 20 test -s "$test_dir/aws.port"
+    aws_url=http://127.0.0.1:$(cat "$test_dir/aws.port")
+    clear_aws_environment
+    export AWS_ENDPOINT_URL="$aws_url" AWS_REGION=us-west-2 AWS_DEFAULT_REGION=us-west-2 \
+        AWS_ACCESS_KEY_ID=AKIASIMULATOR AWS_SECRET_ACCESS_KEY='simulated secret'
+}
+
+# What the user who runs the tests has set is none of the tests' business.
+clear_aws_environment() {
+    for variable in $(env | sed -n 's/^\(AWS_[A-Z0-9_]*\)=.*/\1/p'); do unset "$variable"; done
+    HOME=$test_dir/home
+    mkdir -p "$HOME"
+    export HOME AWS_EC2_METADATA_DISABLED=true
+}
+
+aws_steer() {
+    python3 -c 'import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], sys.argv[2].encode(), method="PUT"))' \
+        "$aws_url/simulator/$1" "$2"
+}
+
+aws_look() {
+    python3 -c 'import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())' "$aws_url/simulator/$1"
+}
+
+aws_forget() {
+    python3 -c 'import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], method="DELETE"))' \
+        "$aws_url/simulator/calls"
+}
+
+# aws_count ACTION: how often it was called since the last aws_forget.
+aws_count() {
+    aws_look calls | python3 -c 'import json, sys; print(sum(c["action"] == sys.argv[1] for c in json.load(sys.stdin)))' "$1"
+}
