@@ -110,7 +110,7 @@ static int prepare(const struct plugin *provider, void *instance, const struct c
         json_set(request, "spec", json_ref(blueprint->spec)) ||
         json_set(request, "choices", json_ref(earlier_choices)))
         return error_no_memory(error);
-    int failed = call_instance_document(provider, environment, "prepare", provider->ops.provider.prepare, instance,
+    int failed = call_instance_question(provider, environment, "prepare", provider->ops.provider.prepare, instance,
                                         request, &answer, error);
     if (failed)
         return failed;

@@ -138,7 +138,7 @@ static json_object *ask_metrics(struct session *session, json_object *names, con
         return NULL;
     }
     json_object *answer = NULL;
-    if (call_instance_document(provider, &session->environment, "metrics", provider->ops.provider.metrics,
+    if (call_instance_question(provider, &session->environment, "metrics", provider->ops.provider.metrics,
                                session->instance, request, &answer, error))
         return NULL;
     return answer;

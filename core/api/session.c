@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base/backoff.h"
 #include "core/base/cleanup.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -370,17 +371,6 @@ json_object *session_observe(struct session *session, memories_error **error)
 
 /* ---- Working ---- */
 
-/* Waits until `ms` have passed or the call is cancelled; a cancellation is seen within 50 ms. */
-static void wait_cancellable(struct session *session, int64_t ms)
-{
-    int64_t until = clock_monotonic_ms() + ms;
-    for (int64_t left = ms; left > 0 && !atomic_load(&session->context->cancel);
-         left = until - clock_monotonic_ms()) {
-        int64_t step = left < 50 ? left : 50;
-        nanosleep(&(struct timespec){ .tv_sec = step / 1000, .tv_nsec = step % 1000 * 1000000 }, NULL);
-    }
-}
-
 static int64_t converge_limit_ms(struct session *session)
 {
     json_object *types = json_get_object(session->provider->description, "resource_types");
@@ -459,7 +449,7 @@ static int converge(struct session *session, memories_error **error)
         }
         if (clock_monotonic_ms() - began > limit)
             return timed_out(session, last, limit, error);
-        wait_cancellable(session, failed ? 500 : json_get_int(answer, "poll_after_ms", 200));
+        backoff_wait(failed ? 500 : json_get_int(answer, "poll_after_ms", 200), &session->context->cancel);
     }
     return cancelled(session, error);
 }

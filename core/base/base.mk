@@ -1,1 +1,1 @@
-core_sources += core/base/error.c core/base/text.c core/base/json.c core/base/file.c core/base/clock.c core/base/cleanup.h core/base/error.h core/base/text.h core/base/json.h core/base/file.h core/base/clock.h
+core_sources += core/base/backoff.c core/base/backoff.h core/base/error.c core/base/text.c core/base/json.c core/base/file.c core/base/clock.c core/base/cleanup.h core/base/error.h core/base/text.h core/base/json.h core/base/file.h core/base/clock.h

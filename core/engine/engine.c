@@ -15,6 +15,7 @@
 
 #include <openssl/evp.h>
 
+#include "core/base/backoff.h"
 #include "core/base/cleanup.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -29,9 +30,6 @@
 #define TOKEN_GROUPS_MAX 1000
 #define OPERATION_TIMEOUT_S 300
 #define POLL_AFTER_MS 1000
-/* Back-off before attempt n: random up to min(CAP, BASE * 2^(n-1)). */
-#define BACKOFF_BASE_MS 200
-#define BACKOFF_CAP_MS 20000
 /* Cancellation comes from a signal handler, which can't wake anybody: it is looked for this often. */
 #define CANCEL_LOOK_MS 50
 
@@ -58,15 +56,6 @@ struct moment {
 static struct moment this_moment(void)
 {
     return (struct moment){ clock_monotonic_ms(), arc4random() };
-}
-
-static uint32_t backoff_ms(uint32_t attempt, uint32_t at_least_ms, uint32_t chance)
-{
-    uint64_t most = BACKOFF_CAP_MS;
-    if (attempt < 7 && (BACKOFF_BASE_MS << (attempt - 1)) < BACKOFF_CAP_MS)
-        most = BACKOFF_BASE_MS << (attempt - 1);
-    uint32_t picked = (uint32_t)((most + 1) * chance >> 32);
-    return picked > at_least_ms ? picked : at_least_ms;
 }
 
 /* What the ABI promises to repeat (memories/plugin.h); everything else fails at once. */
@@ -482,6 +471,11 @@ static int resolve_inputs(struct executor *executor, struct task *task, memories
 /* Everything of a task that its next call needs. */
 static int make_ready(struct executor *executor, struct task *task, memories_error **error)
 {
+    if (!task->operation && task->inputs && !task->inputs_text) {
+        task->inputs_text = json_text(task->inputs);
+        if (!task->inputs_text)
+            return error_no_memory(error);
+    }
     if (task->operation && task->operation->inputs && !task->inputs_text) {
         int failed = resolve_inputs(executor, task, error);
         if (failed)
@@ -534,10 +528,15 @@ static int start_job(struct executor *executor, struct task **tasks, size_t coun
     return MEMORIES_NO_MEMORY;
 }
 
-/* Whether two tasks can go into one call. */
-static bool same_call(const struct task *a, const struct task *b)
+/* Whether two tasks can go into one call. A provider may ask for all types at once when it reads. */
+static bool same_call(const struct executor *executor, const struct task *a, const struct task *b)
 {
-    return a->state == b->state && (a->operation ? a->operation->kind : 0) == (b->operation ? b->operation->kind : 0) &&
+    bool reads = !executor->plan || a->state == TASK_POLLING;
+    if (a->state != b->state)
+        return false;
+    if (reads && json_get_bool(executor->engine->provider->description, "read_together", false))
+        return true;
+    return (a->operation ? a->operation->kind : 0) == (b->operation ? b->operation->kind : 0) &&
            !strcmp(a->type, b->type);
 }
 
@@ -562,14 +561,14 @@ static int start_batch(struct executor *executor, size_t first, int64_t now)
         return MEMORIES_NO_MEMORY;
     for (size_t i = first; i < executor->count && (!limit || count < (size_t)limit); i++) {
         struct task *task = &executor->tasks[i];
-        if (!is_due(executor, task, now) || !same_call(leader, task))
+        if (!is_due(executor, task, now) || !same_call(executor, leader, task))
             continue;
         memories_error *problem = NULL;
         if (make_ready(executor, task, &problem)) {
             fail_task(executor, task, problem);
             continue;
         }
-        if (!poll)
+        if (!poll && !task->deadline_ms)
             task->deadline_ms = now + timeout_ms(executor->engine, task->type);
         task->attempt++;
         if (executor->plan)
@@ -628,13 +627,15 @@ static void poll_later(struct task *task, const struct operation_answer *answer,
     task->due_ms = moment.now_ms + (answer->poll_after_ms ? answer->poll_after_ms : POLL_AFTER_MS);
 }
 
-/* An error that may pass: again later, with the same token. Where the provider had no room nothing came into being, even
- * when that shows late: it is begun anew, with a new token. */
+/* An error that may pass: again later, with the same token, a few times; as long as the deadline allows when the provider
+ * says when to come again. Where it had no room nothing came into being, even when that shows late: it is begun anew, with
+ * a new token. */
 static bool retry_task(struct executor *executor, struct task *task, const memories_error *error, bool poll,
                        struct moment moment)
 {
-    if (!may_pass(error) || executor->failing || task->attempt >= attempts_of(executor) ||
-        (poll && moment.now_ms > task->deadline_ms))
+    bool late = moment.now_ms > task->deadline_ms;
+    if (!may_pass(error) || executor->failing || (poll && late) ||
+        (task->attempt >= attempts_of(executor) && (late || !error->retry_after_ms)))
         return false;
     bool no_room = task->operation && memories_error_code(error) == MEMORIES_CAPACITY;
     if (no_room)
@@ -865,6 +866,8 @@ static void prepare_read(struct refresh *refresh, size_t at, json_object *wanted
     task->type = json_get_string(resource, "type");
     task->state = TASK_READY;
     task->outputs = json_ref(json_get_object(resource, "outputs"));
+    /* Where nothing came back yet, what was asked for is all there is to look by. */
+    task->inputs = task->outputs ? NULL : json_ref(json_get_object(resource, "inputs"));
     task->deadline_ms = clock_monotonic_ms() + timeout_ms(refresh->executor.engine, task->type);
     task->awaited = wanted_keys && json_object_object_get_ex(wanted_keys, task->key, NULL);
     if (token)
@@ -1006,6 +1009,8 @@ static int prepare_tasks(struct executor *executor, json_object *recorded, memor
         task->held = operation->unit > executor->units_released;
         task->outputs = json_ref(operation->outputs);
         task->group = recorded_group(executor->engine, operation);
+        /* What was begun before, by a process that has died perhaps, has had its first try. */
+        task->attempt = operation->kind == OPERATION_CREATE && operation->token ? 1 : 0;
         executor->unit_left[operation->unit]++;
     }
     for (size_t i = 0; i < json_count(recorded); i++) {

@@ -5,11 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/backoff.h"
 #include "core/base/cleanup.h"
+#include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/loader/call_object.h"
 #include "core/loader/name.h"
+
+/* Tries of a question before its error counts. */
+#define QUESTION_ATTEMPTS 6
 
 /* One call of a slot as data: what invoke() needs, and all that a decorator or another process would need. */
 struct invocation {
@@ -100,9 +105,9 @@ void call_defect(struct memories_call *call, const char *format, ...)
     pthread_mutex_unlock(&call->lock);
 }
 
-static int cancelled(const struct memories_call *call)
+static bool is_stopping(const struct call_environment *environment)
 {
-    return call->environment->cancel && atomic_load(call->environment->cancel);
+    return environment->cancel && atomic_load(environment->cancel);
 }
 
 /* Holds the slot's return code against what it told the host. */
@@ -114,7 +119,7 @@ static void check_code(struct memories_call *call, int32_t code)
         call_defect(call, "returned %d, which is no code of memories/plugin.h", code);
     else if (!code && call->failure)
         call_defect(call, "returned 0 after it reported a failure: %s", memories_error_message(call->failure));
-    else if (code && !call->failure && code != MEMORIES_NO_MEMORY && !(code == MEMORIES_CANCELLED && cancelled(call)))
+    else if (code && !call->failure && code != MEMORIES_NO_MEMORY && !(code == MEMORIES_CANCELLED && is_stopping(call->environment)))
         call_defect(call, "returned %d (%s) and didn't report why", code, memories_code_name(code));
 }
 
@@ -194,6 +199,26 @@ int call_instance_document(const struct plugin *plugin, const struct call_enviro
         .shape = INSTANCE_DOCUMENT, .slot_name = slot_name, .slot.instance_document = slot, .instance = instance
     };
     return run_with_request(plugin, environment, &invocation, request, result, error);
+}
+
+static bool may_pass(const memories_error *error)
+{
+    int code = memories_error_code(error);
+    return code == MEMORIES_THROTTLED || code == MEMORIES_TRANSIENT || code == MEMORIES_TIMEOUT;
+}
+
+int call_instance_question(const struct plugin *plugin, const struct call_environment *environment,
+                           const char *slot_name, instance_document_slot *slot, void *instance, json_object *request,
+                           json_object **result, memories_error **error)
+{
+    for (uint32_t attempt = 1;; attempt++) {
+        AUTO_ERROR memories_error *problem = NULL;
+        int failed =
+            call_instance_document(plugin, environment, slot_name, slot, instance, request, result, &problem);
+        if (!failed || attempt == QUESTION_ATTEMPTS || !may_pass(problem) || is_stopping(environment))
+            return failed ? error_move(error, STEAL(problem)) : 0;
+        backoff_wait(backoff_ms(attempt, problem->retry_after_ms, arc4random()), environment->cancel);
+    }
 }
 
 int call_open(const struct plugin *plugin, const struct call_environment *environment, json_object *request,

@@ -86,7 +86,7 @@ struct memories_error_detail {
     uint32_t size; /* sizeof(struct memories_error_detail) */
     int32_t code;  /* one of the return codes */
     int32_t http_status;
-    uint32_t retry_after_ms; /* what the service asked for, with THROTTLED or TRANSIENT */
+    uint32_t retry_after_ms; /* with THROTTLED, TRANSIENT or TIMEOUT: not before; tried until the type's timeout_s then */
     const char *message;     /* what failed, and why: one sentence, no final dot */
     const char *where;       /* a config path ("config.network.cidr"), resource key, node or file */
     const char *cause;       /* the service's or system's own words */
@@ -94,12 +94,12 @@ struct memories_error_detail {
     const char *hint;        /* what to do next */
 };
 
-/* One resource in a batch. In create: inputs and token. In read: whatever is known. In update: inputs (wanted) and
- * outputs (recorded). In destroy and power: outputs. */
+/* One resource in a batch. In create: inputs and token. In read: outputs, or inputs and token when there are none yet. In
+ * update: inputs (wanted) and outputs (recorded). In destroy and power: outputs. */
 struct memories_operation {
     uint32_t size;       /* sizeof(struct memories_operation) as the core knows it */
     uint32_t generation; /* counts up each time the resource is made anew */
-    uint32_t attempt;    /* counts tries at this operation, from 1 */
+    uint32_t attempt;    /* counts tries at this operation, from 1; more than 1 when an earlier process may have tried */
     uint32_t power_on;   /* in power: 1 to switch on, 0 to switch off; in create: the wanted power state */
     const char *key;     /* the resource's key within its deployment: "node/node1" */
     const char *type;    /* the resource's type: "local.node" */
@@ -222,7 +222,7 @@ struct memories_provider_ops {
      *    The same token again gives the same object. */
     int32_t (*create)(void *instance, struct memories_call *call, const struct memories_operation *const *operations,
                       size_t count);
-    /* R  What is there now. An operation without outputs is looked up by deployment, key and token. */
+    /* R  What is there now. An operation without outputs is looked up by deployment, key and token; it has its inputs. */
     int32_t (*read)(void *instance, struct memories_call *call, const struct memories_operation *const *operations,
                     size_t count);
     /* o  Changes in place; without it every change replaces. */

@@ -263,6 +263,42 @@ START_TEST(documents)
 }
 END_TEST
 
+/* What may pass is asked again, what will not is told at once, and an end is asked for by somebody else. */
+static int questions;
+static const struct {
+    int32_t code;
+    int refusals, asked;
+    bool cancelled;
+} patience[] = {
+    { MEMORIES_TRANSIENT, 2, 3, false }, { MEMORIES_THROTTLED, 2, 3, false }, { MEMORIES_TIMEOUT, 2, 3, false },
+    { MEMORIES_CAPACITY, 2, 1, false },  { MEMORIES_DENIED, 2, 1, false },    { MEMORIES_TRANSIENT, 2, 1, true },
+};
+
+static int32_t hesitates(void *instance, struct memories_call *call, const char *request)
+{
+    int which = *(int *)instance;
+    if (questions++ < patience[which].refusals)
+        return fail_with(call, patience[which].code, "not now");
+    return host->result(call, request);
+}
+
+START_TEST(questions_are_asked_again)
+{
+    atomic_int cancel = patience[_i].cancelled;
+    const struct call_environment environment = { .cancel = &cancel };
+    AUTO_JSON json_object *request = json_object_new_object();
+    AUTO_JSON json_object *result = NULL;
+    AUTO_ERROR memories_error *error = NULL;
+    questions = 0;
+    int failed =
+        call_instance_question(&plugin, &environment, "prepare", hesitates, &_i, request, &result, &error);
+    bool succeeds = patience[_i].asked == patience[_i].refusals + 1;
+    ck_assert_int_eq(failed, succeeds ? 0 : patience[_i].code);
+    ck_assert_int_eq(questions, patience[_i].asked);
+    ck_assert(!error == succeeds && !result != succeeds);
+}
+END_TEST
+
 START_TEST(cancelling)
 {
     AUTO_ERROR memories_error *error = NULL;
@@ -567,6 +603,7 @@ int main(void)
     tcase_add_test(tests, defects_name_file_and_next_step);
     tcase_add_test(tests, an_error_arrives_whole);
     tcase_add_test(tests, documents);
+    tcase_add_loop_test(tests, questions_are_asked_again, 0, ARRAY_COUNT(patience));
     tcase_add_test(tests, cancelling);
     tcase_add_test(tests, services);
     tcase_add_test(tests, the_table_is_complete);

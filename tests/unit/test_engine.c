@@ -488,6 +488,20 @@ START_TEST(the_cloud_says_how_long_to_wait)
 }
 END_TEST
 
+/* A few tries would end long before; who is told when to come again comes until the time is over. */
+START_TEST(told_when_to_come_again_it_comes_until_the_deadline)
+{
+    use_plugin(0, _i ? 1 : 30);
+    cloud_fault(FAULT_REFUSE, "create", "node/1", _i ? 100 : 9, MEMORIES_TRANSIENT);
+    cloud->faults[0].retry_after_ms = _i ? 200 : 1;
+    engine.attempts = 1;
+    AUTO_ERROR memories_error *error = NULL;
+    ck_assert_int_eq(run_wish(&three, false, &error), _i ? MEMORIES_TRANSIENT : 0);
+    ck_assert_uint_ge(occurrences("create t.node 1; "), _i ? 4 : 9);
+    ck_assert_uint_le(occurrences("create t.node 1; "), _i ? 6 : 9);
+}
+END_TEST
+
 START_TEST(patience_ends)
 {
     engine.attempts = 2;
@@ -524,7 +538,7 @@ START_TEST(a_token_on_record_is_used_again)
     expect_world(&three, false);
     char second[16], third[16];
     ck_assert_int_eq(sscanf(strstr(before, "node/1#2:"), "node/1#2:%8s", second), 1);
-    ck_assert_int_eq(sscanf(strstr(cloud->tokens, "node/1#1:"), "node/1#1:%8s", third), 1);
+    ck_assert_int_eq(sscanf(strstr(cloud->tokens, "node/1#2:"), "node/1#2:%8s", third), 1); /* tries are counted on */
     ck_assert_str_eq(second, third);
 }
 END_TEST
@@ -755,6 +769,57 @@ START_TEST(a_thousand_nodes_are_looked_at_in_three_calls)
 }
 END_TEST
 
+/* For a provider that answers for all types as easily as for one. */
+START_TEST(a_provider_can_read_all_types_together)
+{
+    json_set_bool(engine.provider->description, "read_together", true);
+    cloud->polls = 1;
+    run(&three, false);
+    expect_world(&three, false);
+    run(&three, false);
+    ck_assert_uint_eq(occurrences("; "), 1);
+    ck_assert_uint_eq(occurrences(" 5; "), 1);
+    run(NULL, false);
+    expect_world(NULL, false);
+    ck_assert_uint_eq(occurrences("destroy"), 3); /* one type at a time */
+}
+END_TEST
+
+/* Without an answer, what was asked for is what it can be looked up by. */
+static bool read_had_inputs, read_had_outputs;
+
+static int32_t note_read(void *instance, struct memories_call *call,
+                         const struct memories_operation *const *operations, size_t count)
+{
+    (void)instance;
+    for (size_t i = 0; i < count; i++) {
+        if (!strcmp(operations[i]->key, "net")) {
+            read_had_inputs = operations[i]->inputs && strstr(operations[i]->inputs, "10.0.0.0/16");
+            read_had_outputs = operations[i]->outputs;
+        }
+        call_host()->operation_result(call, i, operations[i]->outputs ? MEMORIES_STATE_READY : MEMORIES_STATE_ABSENT, NULL,
+                                      0);
+    }
+    return 0;
+}
+
+START_TEST(what_has_no_outputs_is_read_by_its_inputs)
+{
+    cloud_fault(FAULT_LOSE, "create", "net", 1, MEMORIES_DENIED);
+    ck_assert_int_ne(run_wish(&three, false, NULL), 0);
+    struct plugin *plugin = (struct plugin *)engine.provider;
+    batch_slot *read = plugin->ops.provider.read;
+    plugin->ops.provider.read = note_read;
+    json_object_put(engine_refresh(&engine, NULL));
+    ck_assert(read_had_inputs && !read_had_outputs);
+    plugin->ops.provider.read = read;
+    run(&three, false);
+    plugin->ops.provider.read = note_read;
+    json_object_put(engine_refresh(&engine, NULL));
+    ck_assert(!read_had_inputs && read_had_outputs);
+}
+END_TEST
+
 START_TEST(tokens_are_what_they_are_made_of)
 {
     char token[41], other[41];
@@ -886,6 +951,7 @@ int main(void)
     tcase_add_loop_test(tests, what_may_pass_is_tried_again_with_the_same_token, 0, 3);
     tcase_add_loop_test(tests, what_failed_together_is_tried_together, 0, 2);
     tcase_add_test(tests, the_cloud_says_how_long_to_wait);
+    tcase_add_loop_test(tests, told_when_to_come_again_it_comes_until_the_deadline, 0, 2);
     tcase_add_test(tests, patience_ends);
     tcase_add_test(tests, no_room_means_another_token);
     tcase_add_test(tests, a_token_on_record_is_used_again);
@@ -901,6 +967,8 @@ int main(void)
     tcase_add_test(tests, without_the_lease_it_ends);
     tcase_add_test(tests, looking_writes_nothing);
     tcase_add_test(tests, a_thousand_nodes_are_looked_at_in_three_calls);
+    tcase_add_test(tests, a_provider_can_read_all_types_together);
+    tcase_add_test(tests, what_has_no_outputs_is_read_by_its_inputs);
     tcase_add_test(tests, tokens_are_what_they_are_made_of);
     suite_add_tcase(suite, tests);
     TCase *deaths = tcase_create("deaths");

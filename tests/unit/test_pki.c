@@ -92,6 +92,17 @@ START_TEST(a_node_certificate_serves_both_sides)
 }
 END_TEST
 
+/* Its address is not known before it is made: it is reached by its name. */
+START_TEST(a_node_without_an_address_is_named)
+{
+    struct secrets *secrets = prepared("node1", "");
+    static const char node[] = "secret:node/node1/certificate";
+    ck_assert_int_eq(verify(secrets, node, X509_PURPOSE_SSL_SERVER, "node1", NULL), X509_V_OK);
+    ck_assert_int_eq(verify(secrets, node, X509_PURPOSE_SSL_SERVER, NULL, "10.0.0.1"), X509_V_ERR_IP_ADDRESS_MISMATCH);
+    secrets_free(secrets);
+}
+END_TEST
+
 START_TEST(the_client_certificate_is_for_clients_only)
 {
     struct secrets *secrets = prepared("node1", "10.0.0.1");
@@ -229,6 +240,7 @@ int main(void)
     tcase_add_checked_fixture(certificates, set_up, tear_down);
     tcase_set_timeout(certificates, 60);
     tcase_add_test(certificates, a_node_certificate_serves_both_sides);
+    tcase_add_test(certificates, a_node_without_an_address_is_named);
     tcase_add_test(certificates, the_client_certificate_is_for_clients_only);
     tcase_add_test(certificates, only_the_owner_may_read);
     tcase_add_test(certificates, what_fits_stays_and_new_addresses_renew);
