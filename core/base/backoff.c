@@ -10,13 +10,12 @@
 #define CAP_MS 20000
 #define CANCEL_LOOK_MS 50
 
-uint32_t backoff_ms(uint32_t attempt, uint32_t at_least_ms, uint32_t chance)
+uint32_t backoff_ms(uint32_t attempt, uint32_t told_ms, uint32_t chance)
 {
     uint64_t most = CAP_MS;
     if (attempt < 7 && (BASE_MS << (attempt - 1)) < CAP_MS)
         most = BASE_MS << (attempt - 1);
-    uint32_t picked = (uint32_t)((most + 1) * chance >> 32);
-    return picked > at_least_ms ? picked : at_least_ms;
+    return told_ms ? told_ms : (uint32_t)((most + 1) * chance >> 32);
 }
 
 void backoff_wait(int64_t ms, const atomic_int *cancel)

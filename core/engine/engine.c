@@ -106,6 +106,7 @@ struct task {
     int64_t deadline_ms;
     int64_t sequence;  /* of its journal line */
     json_object *inputs;  /* references resolved; own reference */
+    json_object *sought;  /* what is looked for, or to be deleted, and gave no outputs yet: its inputs; borrowed */
     json_object *outputs; /* known so far; own reference */
     char token[41];
     char *inputs_text;
@@ -471,8 +472,8 @@ static int resolve_inputs(struct executor *executor, struct task *task, memories
 /* Everything of a task that its next call needs. */
 static int make_ready(struct executor *executor, struct task *task, memories_error **error)
 {
-    if (!task->operation && task->inputs && !task->inputs_text) {
-        task->inputs_text = json_text(task->inputs);
+    if (task->sought && !task->inputs_text) {
+        task->inputs_text = json_text(task->sought);
         if (!task->inputs_text)
             return error_no_memory(error);
     }
@@ -866,8 +867,7 @@ static void prepare_read(struct refresh *refresh, size_t at, json_object *wanted
     task->type = json_get_string(resource, "type");
     task->state = TASK_READY;
     task->outputs = json_ref(json_get_object(resource, "outputs"));
-    /* Where nothing came back yet, what was asked for is all there is to look by. */
-    task->inputs = task->outputs ? NULL : json_ref(json_get_object(resource, "inputs"));
+    task->sought = task->outputs ? NULL : json_get_object(resource, "inputs");
     task->deadline_ms = clock_monotonic_ms() + timeout_ms(refresh->executor.engine, task->type);
     task->awaited = wanted_keys && json_object_object_get_ex(wanted_keys, task->key, NULL);
     if (token)
@@ -1008,6 +1008,7 @@ static int prepare_tasks(struct executor *executor, json_object *recorded, memor
         task->state = operation->wait_count ? TASK_WAITING : TASK_READY;
         task->held = operation->unit > executor->units_released;
         task->outputs = json_ref(operation->outputs);
+        task->sought = task->outputs ? NULL : operation->made_of;
         task->group = recorded_group(executor->engine, operation);
         /* What was begun before, by a process that has died perhaps, has had its first try. */
         task->attempt = operation->kind == OPERATION_CREATE && operation->token ? 1 : 0;

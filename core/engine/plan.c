@@ -331,6 +331,7 @@ static int add_operation(struct planner *planner, const struct item *item, enum 
         .inputs = writes ? json_get(item->wanted, "inputs") : NULL,
         .depends_on_keys = writes ? item->depends_on : NULL,
         .outputs = kind == OPERATION_CREATE ? NULL : json_get(item->recorded, "outputs"),
+        .made_of = kind == OPERATION_DELETE ? json_get(item->recorded, "inputs") : NULL,
         .token = new_life ? NULL : json_get_string(item->recorded, "token"),
         .generation = kind == OPERATION_CREATE ? next_generation(planner, item)
                                                : (uint32_t)json_get_int(item->recorded, "generation", 1),

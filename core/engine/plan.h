@@ -38,6 +38,7 @@ struct plan_operation {
     json_object *inputs; /* as lowered */
     json_object *depends_on_keys; /* create and update: all that it depends on */
     json_object *outputs; /* recorded ones, or NULL */
+    json_object *made_of; /* delete: the inputs on record */
     const char *token;    /* recorded one of this generation, or NULL */
     uint32_t generation;
     uint32_t unit; /* running nodes that change are taken in turns: 1, 2, … for each such node; 0: no need to */

@@ -94,8 +94,9 @@ struct memories_error_detail {
     const char *hint;        /* what to do next */
 };
 
-/* One resource in a batch. In create: inputs and token. In read: outputs, or inputs and token when there are none yet. In
- * update: inputs (wanted) and outputs (recorded). In destroy and power: outputs. */
+/* One resource in a batch. In create: inputs and token. In read: outputs. In update: inputs (wanted) and outputs (recorded).
+ * In destroy and power: outputs. When an operation has none yet (the answer to its create was lost), read and destroy get
+ * inputs and token instead; when an operation under way is asked for again, read gets its inputs as well. */
 struct memories_operation {
     uint32_t size;       /* sizeof(struct memories_operation) as the core knows it */
     uint32_t generation; /* counts up each time the resource is made anew */
@@ -222,7 +223,7 @@ struct memories_provider_ops {
      *    The same token again gives the same object. */
     int32_t (*create)(void *instance, struct memories_call *call, const struct memories_operation *const *operations,
                       size_t count);
-    /* R  What is there now. An operation without outputs is looked up by deployment, key and token; it has its inputs. */
+    /* R  What is there now. An operation without outputs is looked up by deployment, key and token. */
     int32_t (*read)(void *instance, struct memories_call *call, const struct memories_operation *const *operations,
                     size_t count);
     /* o  Changes in place; without it every change replaces. */

@@ -820,6 +820,32 @@ START_TEST(what_has_no_outputs_is_read_by_its_inputs)
 }
 END_TEST
 
+static int32_t note_destroy(void *instance, struct memories_call *call,
+                            const struct memories_operation *const *operations, size_t count)
+{
+    (void)instance;
+    for (size_t i = 0; i < count; i++) {
+        if (!strcmp(operations[i]->key, "net")) {
+            read_had_inputs = operations[i]->inputs && strstr(operations[i]->inputs, "10.0.0.0/16");
+            read_had_outputs = operations[i]->outputs;
+        }
+        call_host()->operation_result(call, i, MEMORIES_STATE_ABSENT, NULL, 0);
+    }
+    return 0;
+}
+
+START_TEST(what_has_no_outputs_is_deleted_by_its_inputs)
+{
+    cloud_fault(FAULT_LOSE, "create", "net", 1, MEMORIES_DENIED);
+    ck_assert_int_ne(run_wish(&three, false, NULL), 0);
+    struct plugin *plugin = (struct plugin *)engine.provider;
+    plugin->ops.provider.read = note_read;
+    plugin->ops.provider.destroy = note_destroy;
+    run(NULL, false);
+    ck_assert(read_had_inputs && !read_had_outputs);
+}
+END_TEST
+
 START_TEST(tokens_are_what_they_are_made_of)
 {
     char token[41], other[41];
@@ -969,6 +995,7 @@ int main(void)
     tcase_add_test(tests, a_thousand_nodes_are_looked_at_in_three_calls);
     tcase_add_test(tests, a_provider_can_read_all_types_together);
     tcase_add_test(tests, what_has_no_outputs_is_read_by_its_inputs);
+    tcase_add_test(tests, what_has_no_outputs_is_deleted_by_its_inputs);
     tcase_add_test(tests, tokens_are_what_they_are_made_of);
     suite_add_tcase(suite, tests);
     TCase *deaths = tcase_create("deaths");
