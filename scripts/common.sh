@@ -14,7 +14,7 @@ run() { printf '    $ %s\n' "$*"; "$@"; }
 fail() { printf '%s: %s\n' "$0" "$*" >&2; exit 1; }
 
 build_packages='gcc make autoconf automake libtool pkg-config libltdl-dev libcurl4-openssl-dev libjson-c-dev libssl-dev
-    libyaml-dev libsqlite3-dev libxml2-dev libmicrohttpd-dev'
+    libyaml-dev libsqlite3-dev libxml2-dev libmicrohttpd-dev zlib1g-dev'
 run_packages='etcd-server iproute2 nftables'
 
 # The packages out of "$@" that are not installed.

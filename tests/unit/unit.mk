@@ -33,6 +33,11 @@ tests_unit_test_plugin_common_SOURCES = tests/unit/test_plugin_common.c
 tests_unit_test_plugin_common_CFLAGS = $(unit_cflags)
 tests_unit_test_plugin_common_LDADD = plugins/common/libcommon.la $(fake_host_libs)
 
+check_PROGRAMS += tests/unit/test_cloud_config
+tests_unit_test_cloud_config_SOURCES = tests/unit/test_cloud_config.c
+tests_unit_test_cloud_config_CFLAGS = $(unit_cflags)
+tests_unit_test_cloud_config_LDADD = plugins/common/libcommon.la $(fake_host_libs)
+
 if !SANITIZERS
 # It replaces malloc, as AddressSanitizer does.
 check_PROGRAMS += tests/unit/test_config_memory

@@ -1,0 +1,43 @@
+/*
+ * cloud_config.h - a node's bootstrap as "#cloud-config", what cloud-init makes of a cloud's machine
+ *
+ * On such a node %c is /etc/memories, %d /var/lib/memories, %l /var/log/memories. Files are written; then a unit of
+ * systemd runs a script that installs the packages (again and again until the network is there), runs the commands, and
+ * starts the services, which are units too. The next boots do it again with what the machine is told then, so that a
+ * node can be given something else to run while it is switched off. It is JSON, which is YAML too, and reads the same
+ * to cloud-init.
+ */
+#ifndef PLUGINS_COMMON_CLOUD_CONFIG_H
+#define PLUGINS_COMMON_CLOUD_CONFIG_H
+
+#include <json-c/json.h>
+
+#include "plugins/common/plugin.h"
+#include "plugins/common/text.h"
+
+#define CLOUD_CONFIGURATION_DIRECTORY "/etc/memories"
+#define CLOUD_DATA_DIRECTORY "/var/lib/memories"
+#define CLOUD_LOG_DIRECTORY "/var/log/memories"
+
+struct cloud_config {
+    const char *hostname;
+    json_object *bootstrap; /* of the spec, addresses in it */
+    int64_t swap_bytes;     /* 0: none */
+    /* A shell function find_data_disk that prints the device of the data disk, which is formatted if it is blank and
+     * mounted as the data directory; NULL: there is no such disk. */
+    const char *find_data_disk;
+    /* Shell commands for after the services' start; NULL: none. Their failure is not the node's. */
+    const char *finally;
+    const struct cloud_config_file {
+        const char *path, *content, *mode;
+    } * files; /* besides those of the bootstrap */
+    size_t file_count;
+};
+
+/* In the call's memory, which is wiped: secrets have been put in. A missing secret is reported. */
+int32_t cloud_config_render(struct memories_call *call, const struct cloud_config *config, const char **text);
+
+/* What of it is large, for the message that it is too large: "/a (9000 bytes), /b (800 bytes)". NULL: no memory. */
+const char *cloud_config_large_parts(struct memories_call *call, const struct cloud_config *config);
+
+#endif
