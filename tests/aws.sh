@@ -55,3 +55,26 @@ aws_forget() {
 aws_count() {
     aws_look calls | python3 -c 'import json, sys; print(sum(c["action"] == sys.argv[1] for c in json.load(sys.stdin)))' "$1"
 }
+
+# aws_ask EXPRESSION: a Python expression over `state` (kind: objects), `calls` (actions in order) and `requests`
+aws_ask() {
+    python3 - "$aws_url" "$1" <<'END'
+import base64, gzip, json, sys, urllib.request
+
+def look(what):
+    return json.load(urllib.request.urlopen(f"{sys.argv[1]}/simulator/{what}"))
+
+def user_data(request):
+    data = base64.b64decode(request["parameters"]["UserData"])
+    data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    return json.loads(data.decode().removeprefix("#cloud-config\n"))
+
+state, requests = look("state"), look("requests")
+calls = [call["action"] for call in look("calls")]
+launches = [request for request in requests if request["action"] == "RunInstances"]
+print(eval(sys.argv[2]))
+END
+}
+
+# aws_is EXPRESSION VALUE
+aws_is() { equal "$(aws_ask "$1")" "$2"; }

@@ -1,5 +1,6 @@
 # Scripts that use the programs as a person does; each begins with `. "$srcdir/tests/env.sh"`. One line a test here.
-end_to_end_tests = tests/end_to_end/aws_simulator.sh tests/end_to_end/cli.sh tests/end_to_end/consensus.sh \
+end_to_end_tests = tests/end_to_end/aws_life.sh tests/end_to_end/aws_plan.sh tests/end_to_end/aws_simulator.sh \
+	tests/end_to_end/cli.sh tests/end_to_end/consensus.sh \
 	tests/end_to_end/plugins_doc.sh
 
 TESTS += $(end_to_end_tests)

@@ -227,14 +227,24 @@ int32_t aws_send(struct aws_client *client, struct memories_call *call, const ch
 
 /* ---- Lists ---- */
 
+static bool out_of_memory(struct aws_list *list)
+{
+    list->error = (struct memories_error_detail){ .size = sizeof list->error,
+                                                  .code = MEMORIES_NO_MEMORY,
+                                                  .message = "memory ran out" };
+    return false;
+}
+
 /* Takes what a page holds; true when there is another one. */
 static bool take_page(struct aws_list *list, struct aws_reply *reply)
 {
     const char *token = json_get_string(reply->document, list->token_member);
-    json_object *page = json_get_array(reply->document, list->member);
+    json_object *page = list->member ? json_get_array(reply->document, list->member) : NULL;
     int failed = 0;
     list->code = reply->code;
     list->error = reply->error;
+    if (!list->member && reply->document)
+        return json_add(list->items, json_ref(reply->document)) && out_of_memory(list);
     for (size_t i = 0; i < json_count(page); i++)
         failed |= json_add(list->items, json_ref(json_at(page, i)));
     if (!list->error.code && token && *token) {

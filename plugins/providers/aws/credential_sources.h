@@ -37,7 +37,5 @@ struct credential_names {
 };
 bool credentials_take(struct memories_call *call, json_object *document, const struct credential_names *names,
                       struct credentials *found);
-/* "2026-02-25T12:34:56Z", with a fraction or an offset as well; 0: it is no time. */
-int64_t credential_time_ms(const char *text);
 
 #endif

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "plugins/common/cleanup.h"
@@ -19,6 +18,7 @@
 #include "plugins/providers/aws/credential_sources.h"
 #include "plugins/providers/aws/files.h"
 #include "plugins/providers/aws/hash.h"
+#include "plugins/providers/aws/iso_time.h"
 
 #define TIMEOUT_MS 30000
 /* Before its end by this much a session is refreshed. */
@@ -124,16 +124,6 @@ static int32_t refused(const struct sso *sso, const struct memories_http_respons
 
 /* ---- Refreshing ---- */
 
-static const char *iso_time(struct memories_call *call, int64_t time_ms)
-{
-    char text[32];
-    time_t seconds = (time_t)(time_ms / 1000);
-    struct tm parts;
-    gmtime_r(&seconds, &parts);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return plugin_format(call, "%s", text);
-}
-
 /* A whole file or the old one, readable by the user only. */
 static int write_session(const struct sso *sso)
 {
@@ -159,7 +149,7 @@ static int32_t keep_refreshed(const struct sso *sso, json_object *answer)
     const char *refresh = json_get_string(answer, "refreshToken");
     int failed = json_set_string(sso->session, "accessToken", json_get_string(answer, "accessToken"));
     failed |= json_set_string(sso->session, "expiresAt",
-                              iso_time(sso->call, now + json_get_int(answer, "expiresIn", 0) * 1000));
+                              iso_time_format(sso->call, now + json_get_int(answer, "expiresIn", 0) * 1000));
     if (refresh)
         failed |= json_set_string(sso->session, "refreshToken", refresh);
     int number = failed ? ENOMEM : write_session(sso);
@@ -205,13 +195,13 @@ static bool can_refresh(const struct sso *sso, int64_t now)
     const char *registered = json_get_string(sso->session, "registrationExpiresAt");
     return sso->session_name && json_get_string(sso->session, "refreshToken") &&
            json_get_string(sso->session, "clientId") && json_get_string(sso->session, "clientSecret") &&
-           (!registered || credential_time_ms(registered) > now);
+           (!registered || iso_time_parse(registered) > now);
 }
 
 static int32_t make_valid(struct sso *sso)
 {
     int64_t now = plugin_host->now_ms(sso->call);
-    int64_t left = credential_time_ms(json_get_string(sso->session, "expiresAt")) - now;
+    int64_t left = iso_time_parse(json_get_string(sso->session, "expiresAt")) - now;
     if (left < REFRESH_MS && can_refresh(sso, now))
         return refresh(sso);
     if (left > 0)

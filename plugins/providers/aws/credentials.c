@@ -1,15 +1,13 @@
 /* credentials.c - the chain of sources of credentials, see credentials.h */
 #include "plugins/providers/aws/credentials.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "plugins/common/cleanup.h"
 #include "plugins/common/json.h"
 #include "plugins/common/plugin.h"
 #include "plugins/providers/aws/credential_sources.h"
+#include "plugins/providers/aws/iso_time.h"
 
 /* A chain of roles that is longer has a mistake in it. */
 #define ROLES_MAX 10
@@ -28,22 +26,6 @@ static const char *copy(struct memories_call *call, const char *text)
     return text ? plugin_format(call, "%s", text) : NULL;
 }
 
-int64_t credential_time_ms(const char *text)
-{
-    struct tm parts = { 0 };
-    const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &parts) : NULL;
-    int hours = 0, minutes = 0;
-    char sign = '+';
-    if (!rest)
-        return 0;
-    if (*rest == '.')
-        rest += 1 + strspn(rest + 1, "0123456789");
-    if (strcmp(rest, "Z") && strcmp(rest, "UTC") && sscanf(rest, "%c%2d:%2d", &sign, &hours, &minutes) != 3)
-        return 0;
-    int64_t offset_s = (hours * 60 + minutes) * 60;
-    return ((int64_t)timegm(&parts) - (sign == '-' ? -offset_s : offset_s)) * 1000;
-}
-
 bool credentials_take(struct memories_call *call, json_object *document, const struct credential_names *names,
                       struct credentials *found)
 {
@@ -52,7 +34,7 @@ bool credentials_take(struct memories_call *call, json_object *document, const s
         .secret_access_key = copy(call, json_get_string(document, names->secret_access_key)),
         .session_token = copy(call, json_get_string(document, names->session_token)),
     };
-    found->expires_ms = credential_time_ms(json_get_string(document, names->expiration));
+    found->expires_ms = iso_time_parse(json_get_string(document, names->expiration));
     return found->identity.access_key_id && found->identity.secret_access_key;
 }
 
@@ -75,7 +57,7 @@ static int32_t from_environment(const struct credential_search *search, struct c
                            id ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
     found->identity =
         (struct aws_identity){ copy(search->call, id), copy(search->call, secret), copy(search->call, token) };
-    found->expires_ms = credential_time_ms(expiration);
+    found->expires_ms = iso_time_parse(expiration);
     found->source = "the environment (AWS_ACCESS_KEY_ID)";
     return MEMORIES_OK;
 }

@@ -55,7 +55,8 @@ def DescribeAvailabilityZones(world, parameters):
                 "optInStatus": "opt-in-not-required", "zoneType": "availability-zone"}
 
     zones = [{"id": zone, "tags": {}} for zone in world.zones()]
-    return {"availabilityZoneInfo": [view(zone) for zone in select(parameters, zones, view)]}
+    chosen = select(parameters, zones, lambda zone: {**view(zone), "state": "available"})
+    return {"availabilityZoneInfo": [view(zone) for zone in chosen]}
 
 
 def type_view(name):

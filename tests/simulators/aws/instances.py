@@ -105,6 +105,10 @@ def _profile(world, given):
     return given["Name"]
 
 
+def launch_time(world):
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(world.now()))
+
+
 def RunInstances(world, parameters):
     def make():
         count = int(parameters["MaxCount"])
@@ -147,7 +151,7 @@ def RunInstances(world, parameters):
                                  ready_at=world.after("launch_ms"), reason=None, profile=profile,
                                  key=parameters.get("KeyName"), metadata=parameters.get("MetadataOptions", {}),
                                  volumes=parameters.get("BlockDeviceMapping", []),
-                                 launched=time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(world.now())))
+                                 launched=launch_time(world))
             instance["tags"] = dict(tags)
             if instance["wants_public"]:
                 instance["public"] = public_address(world, instance)
@@ -218,6 +222,7 @@ def StopInstances(world, parameters):
 def StartInstances(world, parameters):
     things, answer = _change(world, parameters, ("stopped", "pending", "running"), "pending", "launch_ms")
     for instance in things:
+        instance["launched"] = launch_time(world)
         if instance["wants_public"] and not instance["public"]:
             instance["public"] = public_address(world, instance)
             for interface in world.kind("networkInterface").values():

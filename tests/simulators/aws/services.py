@@ -12,7 +12,7 @@ from world import ACCOUNT
 
 
 def sts_GetCallerIdentity(world, _parameters):
-    return {"UserId": "AIDASIMULATED", "Account": world.caller.get("account", ACCOUNT), "Arn": world.caller["arn"]}
+    return {"UserId": "AIDASIMULATED", "Account": world.settings["account"], "Arn": world.caller["arn"]}
 
 
 def _session(world, role, name, seconds):

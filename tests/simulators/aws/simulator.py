@@ -7,8 +7,9 @@ Standard library only. It checks signatures, parameters (against the vendor's ow
 states, dependencies, limits, tokens and tags, and gives errors as AWS does. The one account has the access key
 AKIASIMULATOR with the secret "simulated secret".
 
-A test steers it at /simulator/…: PUT faults (faults.py), PUT settings (world.py), GET calls, DELETE calls, GET state,
-GET requests. It ends when its standard input is closed.
+A test steers it at /simulator/…: PUT faults (faults.py), PUT settings (world.py), PUT metrics ([[namespace, name, instance,
+seconds ago, value]]), PUT logs ([[group, stream, seconds ago, text]]), GET calls, DELETE calls, GET state, GET requests. It
+ends when its standard input is closed.
 """
 
 import argparse
@@ -240,7 +241,19 @@ class Handler(BaseHTTPRequestHandler):
                     return
                 account.latency_s = given.pop("latency", account.latency_s * 1000) / 1000
                 account.settings.update(given)
+            elif path.endswith("/metrics"):
+                account.metrics += [(space, name, (("InstanceId", instance),), account.now() - ago, value)
+                                    for space, name, instance, ago, value in given]
+            elif path.endswith("/logs"):
+                self.add_logs(given)
         self.reply(200, "", "text/plain")
+
+    def add_logs(self, given):
+        self.account.region = "us-west-2"
+        for group, stream, ago, text in given:
+            services.logs_PutLogEvents(self.account, {
+                "logGroupName": group, "logStreamName": stream,
+                "logEvents": [{"timestamp": int((self.account.now() - ago) * 1000), "message": text}]})
 
     def do_DELETE(self):
         self.account.calls.clear()
@@ -276,6 +289,11 @@ class Handler(BaseHTTPRequestHandler):
         return seen
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256  # a whole deployment's requests may come in the same moment
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port-file", required=True)
@@ -283,8 +301,7 @@ def main():
     parser.add_argument("--latency", type=float, default=0, help="milliseconds before each reply")
     options = parser.parse_args()
     Handler.account = Account(options)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Handler)
     draft = options.port_file + ".new"
     with open(draft, "w", encoding="ascii") as file:
         file.write(str(server.server_port))

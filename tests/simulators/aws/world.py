@@ -7,6 +7,7 @@ import time
 ACCOUNT = "123456789012"
 
 SETTINGS = {
+    "account": ACCOUNT,   # whose credentials those of the tests are
     "launch_ms": 0,       # from pending to running, and what else takes its time
     "stop_ms": 0,
     "terminate_ms": 0,

@@ -1,0 +1,636 @@
+/* objects.c - how objects of AWS are made, looked at, changed and removed, see objects.h */
+#include "plugins/providers/aws/objects.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugins/common/cleanup.h"
+#include "plugins/common/json.h"
+#include "plugins/common/plugin.h"
+#include "plugins/providers/aws/failure.h"
+
+/* AWS shows what was made after a few seconds at the latest; a fresh id may be unknown elsewhere for longer. */
+#define SHOWN_AFTER_MS 5000
+#define KNOWN_AFTER_MS 60000
+/* When something in doubt is looked for again. */
+#define DOUBT_POLL_MS 1000
+/* When something that another still holds is removed again. */
+#define IN_USE_POLL_MS 3000
+
+/* ---- Batches ---- */
+
+static json_object *parse_document(const char *text)
+{
+    json_object *document = text ? json_tokener_parse(text) : NULL;
+    return document;
+}
+
+const char *aws_region_of(json_object *document)
+{
+    return json_get_string(json_get_object(document, "home"), "region");
+}
+
+static void find_home(struct objects *objects, struct object *object)
+{
+    json_object *home = json_get_object(object->inputs, "home");
+    home = home ? home : json_get_object(object->outputs, "home");
+    if (!objects->home && home) {
+        objects->home = home;
+        objects->region = json_get_string(home, "region");
+    }
+}
+
+int32_t objects_open(struct objects *objects, struct aws *aws, struct memories_call *call,
+                     const struct memories_operation *const *operations, size_t count)
+{
+    *objects = (struct objects){ .aws = aws, .call = call };
+    objects->items = plugin_host->allocate(call, (count + 1) * sizeof *objects->items);
+    if (!objects->items)
+        return plugin_no_memory(call);
+    for (size_t i = 0; i < count; i++) {
+        struct object *object = &objects->items[objects->count++];
+        *object = (struct object){ .operation = operations[i], .index = i, .kind = kind_of(operations[i]->type) };
+        object->inputs = parse_document(operations[i]->inputs);
+        object->outputs = parse_document(operations[i]->outputs);
+        if (!object->kind)
+            return plugin_fail(call, MEMORIES_UNSUPPORTED, operations[i]->key, NULL,
+                               "%s is no type of the aws provider", operations[i]->type);
+        find_home(objects, object);
+    }
+    if (!objects->region)
+        return plugin_fail(call, MEMORIES_INTERNAL, operations[0]->key, NULL, "nothing says in which region %s is",
+                           operations[0]->key);
+    return MEMORIES_OK;
+}
+
+void objects_clear(struct objects *objects)
+{
+    for (size_t i = 0; objects->items && i < objects->count; i++) {
+        json_object_put(objects->items[i].inputs);
+        json_object_put(objects->items[i].outputs);
+    }
+}
+
+const char *object_text(const struct object *object, const char *member)
+{
+    const char *text = json_get_string(object->inputs, member);
+    return text ? text : json_get_string(object->outputs, member);
+}
+
+/* ---- Answers ---- */
+
+void object_answer(const struct objects *objects, struct object *object, uint32_t state, json_object *outputs,
+                   uint32_t poll_after_ms)
+{
+    object->answered = true;
+    if (outputs && !json_get(outputs, "home")) {
+        json_object *created = json_get(object->outputs, "created_ms");
+        int failed = json_set(outputs, "home", json_ref(objects->home));
+        failed |= created ? json_set(outputs, "created_ms", json_ref(created))
+                          : json_set_int(outputs, "created_ms", plugin_host->now_ms(objects->call));
+        if (failed) {
+            json_object_put(outputs);
+            plugin_operation_fail(objects->call, object->index, MEMORIES_NO_MEMORY, NULL, NULL, "memory ran out");
+            return;
+        }
+    }
+    plugin_operation_result(objects->call, object->index, state, outputs, poll_after_ms);
+}
+
+void object_fail(const struct objects *objects, struct object *object, const struct memories_error_detail *error)
+{
+    struct memories_error_detail detail = *error;
+    object->answered = true;
+    detail.where = object->operation->key;
+    plugin_host->operation_failed(objects->call, object->index, &detail);
+}
+
+void object_fail_with(const struct objects *objects, struct object *object, int32_t code, const char *hint,
+                      const char *format, ...)
+{
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    object_fail(objects, object,
+                &(struct memories_error_detail){
+                    .size = sizeof(struct memories_error_detail), .code = code, .message = message, .hint = hint });
+}
+
+static void fail_for_memory(const struct objects *objects, struct object *object)
+{
+    object_fail_with(objects, object, MEMORIES_NO_MEMORY, NULL, "memory ran out");
+}
+
+/* ---- Marks ---- */
+
+int object_add_tags(const struct objects *objects, const struct object *object, json_object *tags, const char *key_name,
+                    const char *value_name)
+{
+    const char *name = json_get_string(object->inputs, "name");
+    const struct {
+        const char *key, *value;
+    } marks[] = { { "Name", name },
+                  { TAG_DEPLOYMENT, objects->aws->deployment },
+                  { TAG_KEY, object->operation->key },
+                  { TAG_TOKEN, object->operation->token } };
+    int failed = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(marks); i++) {
+        if (!marks[i].value)
+            continue;
+        json_object *tag = json_add_new_object(tags);
+        failed |= json_set_string(tag, key_name, marks[i].key) | json_set_string(tag, value_name, marks[i].value);
+    }
+    return failed;
+}
+
+int object_add_tag_specification(const struct objects *objects, const struct object *object, json_object *parameters,
+                                 const char *resource_type)
+{
+    json_object *list = json_get_array(parameters, "TagSpecification");
+    json_object *specification = json_add_new_object(list ? list : json_set_new_array(parameters, "TagSpecification"));
+    int failed = json_set_string(specification, "ResourceType", resource_type);
+    return failed | object_add_tags(objects, object, json_set_new_array(specification, "Tag"), "Key", "Value");
+}
+
+bool object_is_marked(const struct object *object, json_object *tags)
+{
+    const char *key = tag_of(tags, TAG_KEY), *token = tag_of(tags, TAG_TOKEN), *wanted = object->operation->token;
+    return key && !strcmp(key, object->operation->key) && (!wanted || !*wanted || (token && !strcmp(token, wanted)));
+}
+
+/* ---- Doubt ---- */
+
+/* When the doubt began, by token; NOT_MADE: there is none. Without memory to note it, it begins with the next look. */
+#define NOT_MADE 0
+#define UNKNOWN (-1)
+
+static int64_t doubt_of(const struct objects *objects, const struct object *object)
+{
+    struct aws *aws = objects->aws;
+    pthread_mutex_lock(&aws->lock);
+    int64_t since = json_get_int(aws->doubts, object->operation->token, UNKNOWN);
+    pthread_mutex_unlock(&aws->lock);
+    return since;
+}
+
+static void set_doubt(const struct objects *objects, const struct object *object, int64_t since)
+{
+    struct aws *aws = objects->aws;
+    pthread_mutex_lock(&aws->lock);
+    json_set_int(aws->doubts, object->operation->token, since);
+    pthread_mutex_unlock(&aws->lock);
+}
+
+bool object_is_in_doubt(const struct objects *objects, const struct object *object)
+{
+    return object->operation->attempt > 1 && doubt_of(objects, object) != NOT_MADE;
+}
+
+void object_note_failure(const struct objects *objects, const struct object *object, bool may_be_made)
+{
+    set_doubt(objects, object, may_be_made ? plugin_host->monotonic_ms(objects->call) : NOT_MADE);
+}
+
+uint32_t object_doubt_ms(const struct objects *objects, const struct object *object)
+{
+    int64_t now = plugin_host->monotonic_ms(objects->call), since = doubt_of(objects, object);
+    if (since == UNKNOWN)
+        set_doubt(objects, object, since = now);
+    return since != NOT_MADE && now - since < SHOWN_AFTER_MS ? DOUBT_POLL_MS : 0;
+}
+
+/* ---- Looking ---- */
+
+/* What the lists are asked by stands in inputs and outputs. */
+static void widen_scope(struct snapshot_scope *scope, const struct object *object)
+{
+    const struct {
+        enum snapshot_list list;
+        const char *member;
+        const char **to;
+    } parts[] = { { LIST_TABLES, "vpc", &scope->vpc },
+                  { LIST_ROLE, "name", &scope->role },
+                  { LIST_ROLE_POLICIES, "role", &scope->role },
+                  { LIST_PROFILE, "profile", &scope->profile },
+                  { LIST_LOG_GROUPS, "log_group", &scope->log_group },
+                  { LIST_TOPIC, "topic", &scope->topic },
+                  { LIST_SUBSCRIPTIONS, "topic", &scope->topic } };
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
+        if (object->kind->list == parts[i].list && !*parts[i].to)
+            *parts[i].to = object_text(object, parts[i].member);
+}
+
+int32_t objects_snapshot(struct objects *objects, struct snapshot *snapshot)
+{
+    struct snapshot_scope scope = {
+        .deployment = objects->aws->deployment,
+        .alarm_prefix = plugin_format(objects->call, "memories-%s-", objects->aws->deployment),
+    };
+    for (size_t i = 0; i < objects->count; i++) {
+        snapshot->wanted[objects->items[i].kind->list] = true;
+        widen_scope(&scope, &objects->items[i]);
+    }
+    if (!scope.alarm_prefix)
+        return plugin_no_memory(objects->call);
+    return snapshot_take(snapshot, objects->aws, objects->call, objects->region, &scope);
+}
+
+/* Whether AWS may just not show it yet. */
+static bool is_fresh(const struct objects *objects, const struct object *object)
+{
+    int64_t created_ms = json_get_int(object->outputs, "created_ms", 0);
+    return created_ms && plugin_host->now_ms(objects->call) - created_ms < KNOWN_AFTER_MS;
+}
+
+/* An error of the list that the object would be in. */
+static bool list_failed(const struct objects *objects, const struct snapshot *snapshot, struct object *object)
+{
+    const struct memories_error_detail *error = &snapshot->lists[object->kind->list].error;
+    if (error->code)
+        object_fail(objects, object, error);
+    return error->code;
+}
+
+/* What became of something that was on its way: nothing, for a reason. */
+static void fail_with_reason(const struct objects *objects, struct object *object, const struct sight *sight)
+{
+    /* "Server.InsufficientInstanceCapacity" */
+    const char *dot = strchr(sight->reason_code, '.');
+    int32_t code = failure_code(dot ? dot + 1 : sight->reason_code, 400);
+    struct memories_error_detail error = {
+        .size = sizeof error,
+        .code = code == MEMORIES_INVALID ? MEMORIES_FAILED : code,
+        .message = plugin_format(objects->call, "%s came to nothing", object->operation->key),
+        .cause = plugin_format(objects->call, "%s%s%s", sight->reason_code, sight->reason ? ": " : "",
+                               sight->reason ? sight->reason : ""),
+        .hint = failure_hint(code, sight->reason_code),
+    };
+    if (error.message)
+        object_fail(objects, object, &error);
+    else
+        fail_for_memory(objects, object);
+}
+
+static void answer_sight(const struct objects *objects, struct object *object, struct sight *sight)
+{
+    bool under_way = object->inputs && object->outputs;
+    if (sight->state == MEMORIES_STATE_ABSENT && sight->reason_code && under_way)
+        fail_with_reason(objects, object, sight);
+    else if (sight->state == MEMORIES_STATE_ABSENT && !sight->reason_code && object->outputs &&
+             is_fresh(objects, object))
+        object_answer(objects, object, MEMORIES_STATE_PENDING, NULL, DOUBT_POLL_MS);
+    else
+        object_answer(objects, object, sight->state, STEAL(sight->outputs),
+                      sight->poll_ms ? sight->poll_ms : DOUBT_POLL_MS);
+    json_object_put(sight->outputs);
+    sight->outputs = NULL;
+}
+
+/* The account is looked at once for each instance: credentials of another one would make everything look lost. */
+static int32_t check_account(struct objects *objects, const struct snapshot *snapshot)
+{
+    const struct aws_list *caller = &snapshot->lists[LIST_CALLER];
+    const char *wanted = json_get_string(objects->home, "account");
+    if (!snapshot->wanted[LIST_CALLER])
+        return MEMORIES_OK;
+    if (caller->error.code)
+        return plugin_host->fail(objects->call, &caller->error);
+    const char *account = json_get_string(json_at(caller->items, 0), "Account");
+    if (!account || !wanted || strcmp(account, wanted) != 0)
+        return plugin_fail(objects->call, MEMORIES_DENIED, "AWS credentials",
+                           "use credentials of that account (AWS_PROFILE); who these are: memories doctor aws",
+                           "the deployment is in the account %s, and the credentials are of %s", wanted ? wanted : "?",
+                           account ? account : "none");
+    aws_note_account(objects->aws, account);
+    return MEMORIES_OK;
+}
+
+static bool account_is_known(struct aws *aws)
+{
+    pthread_mutex_lock(&aws->lock);
+    bool known = aws->account;
+    pthread_mutex_unlock(&aws->lock);
+    return known;
+}
+
+int32_t objects_read(struct objects *objects)
+{
+    struct snapshot *snapshot = plugin_host->allocate(objects->call, sizeof *snapshot);
+    if (!snapshot)
+        return plugin_no_memory(objects->call);
+    snapshot->wanted[LIST_CALLER] = !account_is_known(objects->aws);
+    int32_t code = objects_snapshot(objects, snapshot);
+    if (!code)
+        code = check_account(objects, snapshot);
+    for (size_t i = 0; !code && i < objects->count; i++) {
+        struct object *object = &objects->items[i];
+        struct sight sight = { .state = MEMORIES_STATE_ABSENT };
+        if (list_failed(objects, snapshot, object))
+            continue;
+        object->kind->look(snapshot, object, &sight);
+        if (object->kind->advance && object->inputs && object->outputs)
+            code = object->kind->advance(objects, object, &sight);
+        if (!code && !object->answered)
+            answer_sight(objects, object, &sight);
+        else
+            json_object_put(sight.outputs);
+    }
+    snapshot_clear(snapshot);
+    return code;
+}
+
+/* ---- Making ---- */
+
+static json_object *creation_of(const struct objects *objects, const struct object *object)
+{
+    AUTO_JSON json_object *parameters = json_object_new_object();
+    const struct kind *kind = object->kind;
+    int failed = parameters ? kind->fill(objects, object, parameters) : MEMORIES_NO_MEMORY;
+    if (kind->tag_type)
+        failed |= object_add_tag_specification(objects, object, parameters, kind->tag_type);
+    if (kind->has_token)
+        failed |= json_set_string(parameters, "ClientToken", object->operation->token);
+    return failed ? NULL : STEAL(parameters);
+}
+
+static struct memories_error_detail not_shown_yet(uint32_t wait_ms)
+{
+    return (struct memories_error_detail){ .size = sizeof(struct memories_error_detail),
+                                           .code = MEMORIES_TRANSIENT,
+                                           .retry_after_ms = wait_ms,
+                                           .message =
+                                               "an earlier request may have made it, and AWS may not show it yet" };
+}
+
+/* Only requests without a token that make something of its own may make it twice. */
+static bool may_double(const struct objects *objects, const struct object *object)
+{
+    return object->kind->tag_type && !object->kind->has_token && object_is_in_doubt(objects, object);
+}
+
+static void adopt(const struct objects *objects, const struct snapshot *snapshot, struct object *object)
+{
+    struct sight sight = { .state = MEMORIES_STATE_ABSENT };
+    if (list_failed(objects, snapshot, object))
+        return;
+    object->kind->look(snapshot, object, &sight);
+    if (sight.state != MEMORIES_STATE_ABSENT) {
+        answer_sight(objects, object, &sight);
+        return;
+    }
+    uint32_t wait_ms = object_doubt_ms(objects, object);
+    struct memories_error_detail error = not_shown_yet(wait_ms);
+    json_object_put(sight.outputs);
+    if (wait_ms)
+        object_fail(objects, object, &error);
+}
+
+/* Those that may have been made by an earlier try are adopted when they are seen; while AWS may still hide them they
+ * are not tried again. */
+static int32_t adopt_earlier(struct objects *objects)
+{
+    bool any = false;
+    for (size_t i = 0; i < objects->count; i++)
+        any |= may_double(objects, &objects->items[i]);
+    if (!any)
+        return MEMORIES_OK;
+    struct snapshot *snapshot = plugin_host->allocate(objects->call, sizeof *snapshot);
+    if (!snapshot)
+        return plugin_no_memory(objects->call);
+    int32_t code = objects_snapshot(objects, snapshot);
+    for (size_t i = 0; !code && i < objects->count; i++)
+        if (may_double(objects, &objects->items[i]))
+            adopt(objects, snapshot, &objects->items[i]);
+    snapshot_clear(snapshot);
+    return code;
+}
+
+static void take_creation(struct objects *objects, struct object *object, const struct aws_reply *reply)
+{
+    const struct kind *kind = object->kind;
+    bool exists = failure_is_duplicate(reply->code) && !kind->tag_type && !kind->has_token;
+    if (reply->error.code && !exists) {
+        struct memories_error_detail error = reply->error;
+        /* What it refers to was made a moment ago. */
+        if (failure_is_not_found(reply->code))
+            error.code = MEMORIES_TRANSIENT;
+        object_note_failure(objects, object,
+                            reply->error.code == MEMORIES_TRANSIENT || reply->error.code == MEMORIES_TIMEOUT);
+        object_fail(objects, object, &error);
+        return;
+    }
+    json_object *outputs = kind->made(object, reply->document);
+    if (outputs)
+        object_answer(objects, object, kind->made_state, outputs, 1);
+    else
+        fail_for_memory(objects, object);
+}
+
+/* Of an earlier object that came to nothing. */
+static void forget_outputs(struct objects *objects)
+{
+    for (size_t i = 0; i < objects->count; i++) {
+        json_object_put(objects->items[i].outputs);
+        objects->items[i].outputs = NULL;
+    }
+}
+
+int32_t objects_create(struct objects *objects)
+{
+    struct memories_call *call = objects->call;
+    forget_outputs(objects);
+    if (objects->items[0].kind->create_all)
+        return objects->items[0].kind->create_all(objects);
+    struct aws_request *requests = plugin_host->allocate(call, objects->count * sizeof *requests);
+    struct aws_reply *replies = plugin_host->allocate(call, objects->count * sizeof *replies);
+    struct object **asked = plugin_host->allocate(call, objects->count * sizeof(struct object *));
+    size_t count = 0;
+    if (!requests || !replies || !asked)
+        return plugin_no_memory(call);
+    int32_t code = adopt_earlier(objects);
+    for (size_t i = 0; !code && i < objects->count; i++) {
+        struct object *object = &objects->items[i];
+        if (object->answered)
+            continue;
+        json_object *parameters = creation_of(objects, object);
+        if (!parameters) {
+            fail_for_memory(objects, object);
+            continue;
+        }
+        asked[count] = object;
+        requests[count++] = (struct aws_request){ object->kind->service, object->kind->create, parameters };
+    }
+    if (!code && count)
+        code = aws_send(&objects->aws->client, call, objects->region, requests, count, replies);
+    for (size_t i = 0; i < count; i++) {
+        if (!code)
+            take_creation(objects, asked[i], &replies[i]);
+        json_object_put(requests[i].parameters);
+    }
+    aws_replies_clear(replies, count);
+    return code;
+}
+
+/* ---- Removing ---- */
+
+/* What still holds something, as far as that can be told: network interfaces that are left. */
+static const char *holders_of(struct objects *objects, const struct object *object)
+{
+    static const struct {
+        const char *type, *filter;
+    } filters[] = { { "aws.vpc", "vpc-id" },
+                    { "aws.subnet", "subnet-id" },
+                    { "aws.security_group", "group-id" },
+                    { "aws.internet_gateway_attachment", "vpc-id" } };
+    const char *filter = NULL, *value = object_text(object, "id");
+    for (size_t i = 0; i < ARRAY_COUNT(filters); i++)
+        if (!strcmp(filters[i].type, object->kind->type))
+            filter = filters[i].filter;
+    if (!strcmp(object->kind->type, "aws.internet_gateway_attachment"))
+        value = object_text(object, "vpc");
+    if (!filter || !value)
+        return NULL;
+    AUTO_JSON json_object *parameters = json_object_new_object();
+    json_object *one = json_add_new_object(json_set_new_array(parameters, "Filter"));
+    if (json_set_string(one, "Name", filter) | json_add_string(json_set_new_array(one, "Value"), value))
+        return NULL;
+    const struct aws_request request = { &aws_ec2, "DescribeNetworkInterfaces", parameters };
+    struct aws_reply reply;
+    const char *text = NULL;
+    if (!aws_send(&objects->aws->client, objects->call, objects->region, &request, 1, &reply)) {
+        json_object *interfaces = json_get_array(reply.document, "networkInterfaceSet");
+        for (size_t i = 0; i < json_count(interfaces) && i < 5; i++) {
+            const char *instance = json_get_string(json_get_object(json_at(interfaces, i), "attachment"), "instanceId");
+            const char *id = json_get_string(json_at(interfaces, i), "networkInterfaceId");
+            text = plugin_format(objects->call, "%s%s%s%s%s%s", text ? text : "", text ? ", " : "", id ? id : "",
+                                 instance ? " (" : "", instance ? instance : "", instance ? ")" : "");
+        }
+    }
+    aws_replies_clear(&reply, 1);
+    return text;
+}
+
+static void take_removal(struct objects *objects, struct object *object, const struct aws_reply *reply)
+{
+    if (!reply->error.code || failure_is_not_found(reply->code)) {
+        bool takes_time = !reply->error.code && object->kind->made_state == MEMORIES_STATE_PENDING;
+        object_answer(objects, object, takes_time ? MEMORIES_STATE_PENDING : MEMORIES_STATE_ABSENT, NULL, 1);
+        return;
+    }
+    struct memories_error_detail error = reply->error;
+    if (failure_is_in_use(reply->code)) {
+        const char *holders = holders_of(objects, object);
+        error.code = MEMORIES_TRANSIENT;
+        error.retry_after_ms = IN_USE_POLL_MS;
+        error.message = holders
+                            ? plugin_format(objects->call, "%s is still in use by %s", object->operation->key, holders)
+                            : plugin_format(objects->call, "%s is still in use", object->operation->key);
+        error.hint = "remove what uses it, if that is not part of the deployment; then run the command again";
+        if (!error.message)
+            error.message = "it is still in use";
+    }
+    object_fail(objects, object, &error);
+}
+
+static void find_one(struct objects *objects, const struct snapshot *snapshot, struct object *object)
+{
+    struct sight sight = { .state = MEMORIES_STATE_ABSENT };
+    if (list_failed(objects, snapshot, object))
+        return;
+    object->kind->look(snapshot, object, &sight);
+    object->outputs = sight.outputs;
+    uint32_t wait_ms = object->outputs ? 0 : object_doubt_ms(objects, object);
+    struct memories_error_detail error = not_shown_yet(wait_ms);
+    if (wait_ms)
+        object_fail(objects, object, &error);
+    else if (!object->outputs)
+        object_answer(objects, object, MEMORIES_STATE_ABSENT, NULL, 0);
+}
+
+/* What never gave outputs is looked for first, as long as AWS may hide it. */
+static int32_t find_unanswered(struct objects *objects)
+{
+    bool any = false;
+    for (size_t i = 0; i < objects->count; i++)
+        any |= !objects->items[i].outputs;
+    if (!any)
+        return MEMORIES_OK;
+    struct snapshot *snapshot = plugin_host->allocate(objects->call, sizeof *snapshot);
+    if (!snapshot)
+        return plugin_no_memory(objects->call);
+    int32_t code = objects_snapshot(objects, snapshot);
+    for (size_t i = 0; !code && i < objects->count; i++)
+        if (!objects->items[i].outputs)
+            find_one(objects, snapshot, &objects->items[i]);
+    snapshot_clear(snapshot);
+    return code;
+}
+
+static int32_t remove_all(struct objects *objects)
+{
+    struct memories_call *call = objects->call;
+    struct aws_request *requests = plugin_host->allocate(call, objects->count * sizeof *requests);
+    struct aws_reply *replies = plugin_host->allocate(call, objects->count * sizeof *replies);
+    struct object **asked = plugin_host->allocate(call, objects->count * sizeof(struct object *));
+    size_t count = 0;
+    if (!requests || !replies || !asked)
+        return plugin_no_memory(call);
+    for (size_t i = 0; i < objects->count; i++) {
+        struct object *object = &objects->items[i];
+        json_object *parameters = object->answered ? NULL : json_object_new_object();
+        if (object->answered)
+            continue;
+        if (!object->kind->destroy) {
+            object_answer(objects, object, MEMORIES_STATE_ABSENT, NULL, 0);
+        } else if (!parameters || object->kind->fill_destroy(object, parameters)) {
+            json_object_put(parameters);
+            fail_for_memory(objects, object);
+        } else {
+            asked[count] = object;
+            requests[count++] = (struct aws_request){ object->kind->service, object->kind->destroy, parameters };
+            continue;
+        }
+        json_object_put(parameters);
+    }
+    int32_t code =
+        count ? aws_send(&objects->aws->client, call, objects->region, requests, count, replies) : MEMORIES_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (!code)
+            take_removal(objects, asked[i], &replies[i]);
+        json_object_put(requests[i].parameters);
+    }
+    aws_replies_clear(replies, count);
+    return code;
+}
+
+int32_t objects_destroy(struct objects *objects)
+{
+    int32_t code = find_unanswered(objects);
+    if (code)
+        return code;
+    return objects->items[0].kind->destroy_all ? objects->items[0].kind->destroy_all(objects) : remove_all(objects);
+}
+
+/* ---- The rest ---- */
+
+int32_t objects_update(struct objects *objects)
+{
+    const struct kind *kind = objects->items[0].kind;
+    if (kind->update_all)
+        return kind->update_all(objects);
+    return plugin_fail(objects->call, MEMORIES_UNSUPPORTED, objects->items[0].operation->key,
+                       "deploy the new configuration as a new deployment", "a %s can't be changed", kind->type);
+}
+
+int32_t objects_power(struct objects *objects)
+{
+    const struct kind *kind = objects->items[0].kind;
+    if (kind->power_all)
+        return kind->power_all(objects);
+    return plugin_fail(objects->call, MEMORIES_UNSUPPORTED, objects->items[0].operation->key, NULL,
+                       "a %s can't be switched on or off", kind->type);
+}
