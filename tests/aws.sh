@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2154 # srcdir, test_dir: of tests/env.sh
 # tests/aws.sh - the simulator of AWS (tests/simulators/aws), for tests and benchmarks; sourced after tests/env.sh
 #
+#     aws_machines            first of all: instances are to be machines (machines.py)
 #     start_aws [OPTION…]     starts it, and points the environment at it
 #     aws_steer faults '[…]'  what goes wrong (faults.py); settings '{…}' (world.py)
 #     aws_look calls          what was called; requests; state: the objects that are there
@@ -15,11 +16,28 @@ shared_directory() {
     done
 }
 
+# Runs the script again, in namespaces where private and public addresses can be had; skips where there are none.
+aws_machines() {
+    [ -n "${MEMORIES_TEST_MACHINES:-}" ] && return
+    for program in ip nft unshare; do command -v $program >/dev/null || skip "$program is not installed"; done
+    MEMORIES_TEST_MACHINES=$test_dir/machines
+    mkdir "$MEMORIES_TEST_MACHINES"
+    export MEMORIES_TEST_MACHINES
+    if [ "$(id -u)" -eq 0 ]; then namespaces=-nm; else namespaces=-Urnm; fi
+    # shellcheck disable=SC2016 # for the inner shell
+    made='ip link set lo up && ip address add 203.0.113.1/32 dev lo &&
+        ip route add 198.51.100.0/24 dev lo src 203.0.113.1 && echo 1 >/proc/sys/net/ipv4/ip_forward &&
+        nft add table ip aws && mount -t tmpfs memories "$MEMORIES_TEST_MACHINES"'
+    unshare $namespaces sh -c "$made" 2>"$test_dir/err" || skip "no namespaces with a network of their own: $(cat "$test_dir/err")"
+    unshare $namespaces sh -c "$made"' && exec "$@"' sh /bin/sh "$0"
+    exit $?
+}
+
 start_aws() {
     models=$(shared_directory)
     mkfifo "$test_dir/aws.input"
     python3 "$srcdir/tests/simulators/aws/simulator.py" --port-file "$test_dir/aws.port" \
-        ${models:+--models "$models/specs/aws"} "$@" <"$test_dir/aws.input" >"$test_dir/aws.log" 2>&1 &
+        ${models:+--models "$models/specs/aws"} ${MEMORIES_TEST_MACHINES:+--machines "$MEMORIES_TEST_MACHINES"} "$@" <"$test_dir/aws.input" >"$test_dir/aws.log" 2>&1 &
     # It ends when the last one that holds this closes it: this shell.
     exec 7>"$test_dir/aws.input"
     wait_until 20 test -s "$test_dir/aws.port"

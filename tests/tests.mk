@@ -10,7 +10,8 @@ include tests/cli/cli_tests.mk
 EXTRA_DIST += tests/env.sh tests/aws.sh
 EXTRA_DIST += tests/simulators/aws/catalog.py tests/simulators/aws/check.py tests/simulators/aws/ec2.py \
 	tests/simulators/aws/elsewhere.py tests/simulators/aws/faults.py tests/simulators/aws/instances.py \
-	tests/simulators/aws/model.py tests/simulators/aws/services.py tests/simulators/aws/signature.py \
+	tests/simulators/aws/machine.py tests/simulators/aws/machines.py tests/simulators/aws/model.py \
+	tests/simulators/aws/services.py tests/simulators/aws/signature.py \
 	tests/simulators/aws/simulator.py tests/simulators/aws/wire.py tests/simulators/aws/world.py
 
 TEST_EXTENSIONS = .sh

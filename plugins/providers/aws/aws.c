@@ -1,6 +1,7 @@
 /* aws.c - the provider's entry points */
 #include "plugins/providers/aws/aws.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,10 +76,8 @@ void aws_note_account(struct aws *aws, const char *account)
 
 static char *place(const char *zone, const char *type)
 {
-    char *text = malloc(strlen(zone) + strlen(type) + 2);
-    if (text)
-        stpcpy(stpcpy(stpcpy(text, zone), " "), type);
-    return text;
+    char *text = NULL;
+    return asprintf(&text, "%s %s", zone, type) < 0 ? NULL : text;
 }
 
 bool aws_is_refused(struct aws *aws, const char *zone, const char *type)

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,9 +84,8 @@ static bool go_on(struct parser *parser, const char *line, size_t length)
     AUTO_FREE char *text = trimmed(line, length);
     AUTO_FREE char *longer = NULL;
     if (before && *before) {
-        longer = text ? malloc(strlen(before) + strlen(text) + 2) : NULL;
-        if (longer)
-            stpcpy(stpcpy(stpcpy(longer, before), "\n"), text);
+        if (!text || asprintf(&longer, "%s\n%s", before, text) < 0)
+            longer = NULL;
         return set(parser, parser->section, parser->key, longer);
     }
     AUTO_FREE char *key = NULL;

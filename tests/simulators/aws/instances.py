@@ -17,7 +17,8 @@ def settle(world, instance):
     """Takes the steps that are due by now."""
     for state, at, then in (("pending", "ready_at", "running"), ("stopping", "ready_at", "stopped"),
                             ("shutting-down", "ready_at", "terminated")):
-        if instance["state"] == state and instance[at] <= time.time():
+        still = state == "stopping" and world.machines and world.machines.is_up(instance)
+        if instance["state"] == state and instance[at] <= time.time() and not still:
             instance["state"] = instance.pop("fate", None) or then
             if instance["state"] == "running" and world.machines:
                 world.machines.start(instance)
@@ -171,7 +172,7 @@ def RunInstances(world, parameters):
 
 def public_address(world, instance):
     if world.machines:
-        return world.machines.public_address(instance)
+        return world.machines.public_address()
     return f"198.51.100.{int(instance['id'][2:6], 16) % 254 + 1}"
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Amazon Web Services, as far as the provider needs it, on a loopback port.
 
-    simulator.py --port-file FILE [--models DIRECTORY] [--latency MS]
+    simulator.py --port-file FILE [--models DIRECTORY] [--latency MS] [--machines DIRECTORY]
 
 Standard library only. It checks signatures, parameters (against the vendor's own description where --models has it),
 states, dependencies, limits, tokens and tags, and gives errors as AWS does. The one account has the access key
@@ -9,7 +9,7 @@ AKIASIMULATOR with the secret "simulated secret".
 
 A test steers it at /simulator/…: PUT faults (faults.py), PUT settings (world.py), PUT metrics ([[namespace, name, instance,
 seconds ago, value]]), PUT logs ([[group, stream, seconds ago, text]]), GET calls, DELETE calls, GET state, GET requests. It
-ends when its standard input is closed.
+ends when its standard input is closed. With --machines the instances are machines that run their user data (machines.py).
 """
 
 import argparse
@@ -29,6 +29,7 @@ import ec2  # noqa: E402
 import elsewhere  # noqa: E402
 import faults  # noqa: E402
 import instances  # noqa: E402
+import machines  # noqa: E402
 import model  # noqa: E402
 import services  # noqa: E402
 import signature  # noqa: E402
@@ -41,6 +42,8 @@ TARGETS = {"GraniteServiceVersion20100801": "monitoring", "Logs_20140328": "logs
 NAMESPACES = {"sts": "https://sts.amazonaws.com/doc/2011-06-15/", "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
               "sns": "http://sns.amazonaws.com/doc/2010-03-31/"}
 UNSIGNED = {"AssumeRoleWithWebIdentity"}
+REROUTING = {"RunInstances", "StartInstances", "StopInstances", "TerminateInstances", "AuthorizeSecurityGroupIngress",
+             "RevokeSecurityGroupIngress"}
 
 
 class Account(World):
@@ -54,7 +57,7 @@ class Account(World):
         self.calls = []       # (service, action, code)
         self.requests = []    # {"service", "action", "parameters"}
         self.caller = None
-        self.machines = None
+        self.machines = machines.Machines(options.machines) if options.machines else None
         self.late = []        # zones where the next launch fails after its reply
 
     def take_late_failure(self, zone):
@@ -86,7 +89,10 @@ class Account(World):
             catalog.fill(self)
         if parameters.get("DryRun") == "true":
             raise wire.Failure("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
-        return handler(self, parameters)
+        result = handler(self, parameters)
+        if self.machines and action in REROUTING:
+            self.machines.apply_rules(self)
+        return result
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -298,6 +304,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port-file", required=True)
     parser.add_argument("--models")
+    parser.add_argument("--machines", help="directory of their disks")
     parser.add_argument("--latency", type=float, default=0, help="milliseconds before each reply")
     options = parser.parse_args()
     Handler.account = Account(options)
