@@ -71,7 +71,7 @@ static int add_warnings(struct blueprint *blueprint)
 }
 
 int blueprint_plan(const struct plugin *topology, const struct plugin *provider,
-                   const struct call_environment *environment, const memories_config *config,
+                   const struct call_environment *environment, const memories_config *config, json_object *joined,
                    struct blueprint *blueprint, memories_error **error)
 {
     AUTO_JSON json_object *schema = blueprint_schema(topology, provider, error);
@@ -84,7 +84,8 @@ int blueprint_plan(const struct plugin *topology, const struct plugin *provider,
     blueprint->notes = json_object_new_array();
     if (!blueprint->notes || json_set_int(request, "version", 1) ||
         json_set_string(request, "deployment", environment->deployment) ||
-        json_set(request, "config", config->config ? json_ref(config->config) : json_object_new_object()))
+        json_set(request, "config", config->config ? json_ref(config->config) : json_object_new_object()) ||
+        (joined && json_set(request, "joined", json_ref(joined))))
         return error_no_memory(error);
     failed = call_document(topology, environment, "plan", topology->ops.topology.plan, request, &blueprint->spec, error);
     if (failed) {

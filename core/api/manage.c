@@ -125,7 +125,8 @@ static bool is_settled(const char *status)
 
 static bool is_under_way(const char *status)
 {
-    static const char *const under_way[] = { "deploying", "updating", "stopping", "deleting" };
+    static const char *const under_way[] = { "deploying", "updating",  "scaling",
+                                             "healing",   "stopping", "deleting" };
     for (size_t i = 0; i < ARRAY_COUNT(under_way); i++)
         if (!strcmp(status, under_way[i]))
             return true;

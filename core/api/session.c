@@ -50,6 +50,18 @@ void session_say(struct session *session, uint32_t kind, const char *operation, 
     context_emit(session->context, &event, NULL);
 }
 
+void session_say_notes(struct session *session, json_object *notes)
+{
+    for (size_t i = 0; i < json_count(notes); i++) {
+        json_object *note = json_object_array_get_idx(notes, i);
+        const char *where = json_get_string(note, "where");
+        AUTO_FREE char *text = where ? text_format("%s: %s", where, json_get_string(note, "text"))
+                                     : text_format("%s", json_get_string(note, "text"));
+        if (text)
+            session_say(session, MEMORIES_EVENT_WARNING, NULL, text);
+    }
+}
+
 void session_audit(struct session *session, const char *event, json_object *detail)
 {
     AUTO_ERROR memories_error *error = NULL;
@@ -370,8 +382,7 @@ json_object *session_observe(struct session *session, memories_error **error)
 
 /* ---- Working ---- */
 
-/* Waits until `ms` have passed or the call is cancelled; a cancellation is seen within 50 ms. */
-static void wait_cancellable(struct session *session, int64_t ms)
+void session_wait(struct session *session, int64_t ms)
 {
     int64_t until = clock_monotonic_ms() + ms;
     for (int64_t left = ms; left > 0 && !atomic_load(&session->context->cancel);
@@ -381,7 +392,7 @@ static void wait_cancellable(struct session *session, int64_t ms)
     }
 }
 
-static int64_t converge_limit_ms(struct session *session)
+int64_t session_limit_ms(struct session *session)
 {
     json_object *types = json_get_object(session->provider->description, "resource_types");
     int64_t seconds = 0;
@@ -406,7 +417,7 @@ static int store_result(struct session *session, json_object *answer, memories_e
     return session_update(session, changes, error);
 }
 
-static int cancelled(struct session *session, memories_error **error)
+int session_cancelled(struct session *session, memories_error **error)
 {
     if (atomic_load(&session->lease_lost)) {
         error_set(error, MEMORIES_BUSY, "another process has taken over the work on %s", session->id);
@@ -438,7 +449,7 @@ static int converge(struct session *session, memories_error **error)
     if (!request)
         return MEMORIES_NO_MEMORY;
     session_say(session, MEMORIES_EVENT_PHASE, "converge", "waiting until it works as a whole");
-    int64_t began = clock_monotonic_ms(), limit = converge_limit_ms(session);
+    int64_t began = clock_monotonic_ms(), limit = session_limit_ms(session);
     AUTO_FREE char *last = NULL;
     while (!atomic_load(&session->context->cancel)) {
         AUTO_JSON json_object *answer = NULL;
@@ -459,9 +470,9 @@ static int converge(struct session *session, memories_error **error)
         }
         if (clock_monotonic_ms() - began > limit)
             return timed_out(session, last, limit, error);
-        wait_cancellable(session, failed ? 500 : json_get_int(answer, "poll_after_ms", 200));
+        session_wait(session, failed ? 500 : json_get_int(answer, "poll_after_ms", 200));
     }
-    return cancelled(session, error);
+    return session_cancelled(session, error);
 }
 
 static int gate(void *user_data, memories_error **error)
@@ -469,7 +480,7 @@ static int gate(void *user_data, memories_error **error)
     return converge(user_data, error);
 }
 
-static int run_engine(struct session *session, json_object *desired, bool stopped, memories_error **error)
+int session_run_engine(struct session *session, json_object *desired, bool stopped, memories_error **error)
 {
     fill_engine(session);
     session->engine.gate = gate;
@@ -479,14 +490,14 @@ static int run_engine(struct session *session, json_object *desired, bool stoppe
             memories_error_free(*error);
             *error = NULL;
         }
-        return cancelled(session, error);
+        return session_cancelled(session, error);
     }
     return failed;
 }
 
 static int realize_deleted(struct session *session, memories_error **error)
 {
-    int failed = run_engine(session, NULL, false, error);
+    int failed = session_run_engine(session, NULL, false, error);
     if (!failed)
         failed = secrets_remove(session->secrets, error);
     if (failed)
@@ -500,7 +511,7 @@ static int realize_deleted(struct session *session, memories_error **error)
 
 static int realize_stopped(struct session *session, memories_error **error)
 {
-    int failed = run_engine(session, json_get_array(session->record, "resources"), true, error);
+    int failed = session_run_engine(session, json_get_array(session->record, "resources"), true, error);
     if (!failed)
         failed = session_set_status(session, "stopped", error);
     if (!failed)
@@ -512,7 +523,9 @@ static int realize_running(struct session *session, bool wait, memories_error **
 {
     int failed = session_prepare_secrets(session, json_get_object(session->record, "choices"), error);
     if (!failed)
-        failed = run_engine(session, json_get_array(session->record, "resources"), false, error);
+        failed = session_release(session, error);
+    if (!failed)
+        failed = session_run_engine(session, json_get_array(session->record, "resources"), false, error);
     if (failed)
         return failed;
     if (!wait)

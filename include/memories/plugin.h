@@ -1,5 +1,5 @@
 /*
- * memories/plugin.h - the plugin ABI of memories, version 1.0
+ * memories/plugin.h - the plugin ABI of memories, version 1.1
  *
  * A provider or topology plugin built against memories 1.x runs on every later 1.x core, unchanged and
  * un-recompiled. What keeps that promise:
@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 #define MEMORIES_ABI_MAJOR 1u
-#define MEMORIES_ABI_MINOR 0u
+#define MEMORIES_ABI_MINOR 1u
 
 /* The first four bytes of every descriptor. */
 #define MEMORIES_PLUGIN_MAGIC 0x4d454d50u
@@ -267,6 +267,14 @@ struct memories_topology_ops {
 
     /* o  What it is like now. Result: {"status", "members": […], …}. */
     int32_t (*status)(struct memories_call *call, const char *request);
+
+    /* ---- since 1.1 ---- */
+
+    /* o  One step towards letting nodes go, before they are destroyed or replaced: what they do moves elsewhere, and
+     *    the others forget them. request: as for converge, "nodes" with those that go, and "leaving": [names].
+     *    Result: {"done", "released": [names that may be destroyed now], "message", "poll_after_ms"}. With "check": true
+     *    nothing is changed, and only an error counts: why these nodes can't go. Without it nodes just go. */
+    int32_t (*release)(struct memories_call *call, const char *request);
 };
 
 /* What a plugin's query function returns: static, never freed. */

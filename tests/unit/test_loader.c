@@ -166,7 +166,7 @@ static const struct {
     { "metadata_other_kind", LOAD_NAME_MISMATCH,
       "it calls itself topology \"broken\", but its file says provider \"broken\"" },
     { "metadata_other_major", LOAD_OTHER_MAJOR, "it was built for plugin ABI 2.0, expected 1.x" },
-    { "metadata_too_new", LOAD_NEEDS_NEWER_CORE, "it needs plugin ABI 1.99 or later, this memories has 1.0" },
+    { "metadata_too_new", LOAD_NEEDS_NEWER_CORE, "it needs plugin ABI 1.99 or later, this memories has 1.1" },
     { "undefined_symbol", LOAD_LINK,
       "it can't be linked: undefined symbol: memories_test_function_of_nowhere" },
     { "missing_library", LOAD_LINK,
@@ -176,7 +176,7 @@ static const struct {
     { "null_descriptor", LOAD_NOT_A_PLUGIN, "its function memories_plugin_query returned no descriptor" },
     { "wrong_magic", LOAD_NOT_A_PLUGIN, "its descriptor begins with 0x12345678, expected 0x4d454d50" },
     { "other_major", LOAD_OTHER_MAJOR, "it was built for plugin ABI 2.0, expected 1.x" },
-    { "too_new", LOAD_NEEDS_NEWER_CORE, "it needs plugin ABI 1.99 or later, this memories has 1.0" },
+    { "too_new", LOAD_NEEDS_NEWER_CORE, "it needs plugin ABI 1.99 or later, this memories has 1.1" },
     { "unknown_kind", LOAD_NOT_A_PLUGIN, "its descriptor is of kind 7, expected 1 (provider) or 2 (topology)" },
     { "short_descriptor", LOAD_TRUNCATED, "its descriptor has 40 bytes, expected at least 80" },
     { "without_name", LOAD_TRUNCATED, "its descriptor has no name" },
@@ -628,11 +628,11 @@ START_TEST(the_list)
     ck_assert_msg(list != NULL, "%s", memories_error_message(error));
     ck_assert_uint_eq(json_count(list), 6);
     assert_entry(list, "(built in)",
-                 "{\"kind\": \"topology\", \"name\": \"within\", \"version\": \"3.2.1\", \"abi\": \"1.0\","
+                 "{\"kind\": \"topology\", \"name\": \"within\", \"version\": \"3.2.1\", \"abi\": \"1.1\","
                  " \"needs\": \"1.0\", \"licence\": \"MIT\", \"homepage\": null, \"summary\": \"built in\","
                  " \"status\": \"ok\", \"failure\": null, \"error\": null, \"hint\": null}");
     assert_entry(list, good,
-                 "{\"kind\": \"provider\", \"name\": \"broken\", \"version\": \"1.2.3\", \"abi\": \"1.0\","
+                 "{\"kind\": \"provider\", \"name\": \"broken\", \"version\": \"1.2.3\", \"abi\": \"1.1\","
                  " \"needs\": \"1.0\", \"licence\": \"MIT\", \"homepage\": \"https://example.org/\","
                  " \"summary\": \"for tests\", \"status\": \"ok\", \"failure\": null, \"error\": null}");
     AUTO_FREE char *duplicate = text_format(
@@ -644,7 +644,7 @@ START_TEST(the_list)
     assert_entry(list, too_new,
                  "{\"kind\": \"provider\", \"name\": \"zero\", \"abi\": \"1.99\", \"status\": \"failed\","
                  " \"failure\": \"needs-newer-core\","
-                 " \"error\": \"it needs plugin ABI 1.99 or later, this memories has 1.0\","
+                 " \"error\": \"it needs plugin ABI 1.99 or later, this memories has 1.1\","
                  " \"hint\": \"upgrade memories, or use an older version of this plugin\"}");
     assert_entry(list, "relative", "{\"kind\": null, \"name\": null, \"failure\": \"untrusted-path\","
                                    " \"error\": \"the plugin search path has a relative directory, expected an "

@@ -21,12 +21,30 @@
 
 /* ---- isolation ---- */
 
+/* A topology whose nodes can't be mere processes says so in its spec. */
+static int32_t refuse_process(struct preparation *preparation)
+{
+    const char *topology = json_get_string(preparation->spec, "topology");
+    problem_set(&preparation->problem, MEMORIES_INVALID,
+                "expected namespace or auto, found process: the nodes of %s need a network, mounts and processes of "
+                "their own",
+                topology ? topology : "this topology");
+    problem_where(&preparation->problem, "config.isolation");
+    problem_hint(&preparation->problem, "leave isolation out, and run as root");
+    return preparation->problem.code;
+}
+
 static int32_t choose_isolation(struct preparation *preparation)
 {
     const char *configured = json_get_string(preparation->local->config, "isolation");
     const char *earlier = json_get_string(preparation->earlier, "isolation");
     const char *wanted = !configured || !strcmp(configured, "auto") ? earlier : configured;
+    bool isolated = json_get_bool(preparation->spec, "isolated", false);
     struct problem reason = { 0 };
+    if (isolated && wanted && strcmp(wanted, "namespace"))
+        return refuse_process(preparation);
+    if (isolated)
+        wanted = "namespace";
     if (!wanted || !strcmp(wanted, "namespace")) {
         fabric_probe(&reason);
         preparation->has_namespaces = reason.code == 0;
@@ -34,6 +52,9 @@ static int32_t choose_isolation(struct preparation *preparation)
     if (wanted && !strcmp(wanted, "namespace") && !preparation->has_namespaces) {
         preparation->problem = reason;
         problem_where(&preparation->problem, "config.isolation");
+        if (isolated)
+            problem_hint(&preparation->problem, "run as root on a machine where namespaces can be made: the nodes of "
+                                                "this topology can't do without");
         return reason.code;
     }
     /* Being an ordinary user is no news. */

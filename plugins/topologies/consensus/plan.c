@@ -346,8 +346,8 @@ static int32_t add_network(struct wish *wish)
 {
     const int inside[] = { wish->client_port, wish->peer_port };
     const struct spec_opening openings[] = {
-        { "memories-members", "network", inside, 2 },
-        { "memories-clients", SPEC_ANYWHERE, inside, 1 },
+        { "memories-members", "tcp", "network", inside, 2 },
+        { "memories-clients", "tcp", SPEC_ANYWHERE, inside, 1 },
     };
     return spec_network(wish->spec, openings, ARRAY_COUNT(openings));
 }
