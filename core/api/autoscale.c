@@ -5,6 +5,7 @@
  * that the number does not swing; and a smaller number is taken only when the load would then still be below the target.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/api/inspect.h"
@@ -159,6 +160,14 @@ static void decide(struct decision *decision)
     }
 }
 
+/* With one decimal, as people write per cents. */
+static json_object *percent(double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.1f", value);
+    return json_object_new_double_s(value, text);
+}
+
 static json_object *decision_json(const struct decision *decision, bool dry_run)
 {
     char at[CLOCK_TEXT_BYTES];
@@ -168,9 +177,8 @@ static json_object *decision_json(const struct decision *decision, bool dry_run)
                  json_set_string(json, "reason", decision->reason) || json_set_string(json, "group", decision->group) ||
                  json_set_int(json, "count", decision->count) || json_set_int(json, "wanted", decision->wanted) ||
                  json_set_int(json, "min", decision->min) || json_set_int(json, "max", decision->max) ||
-                 json_set(json, "utilization",
-                          decision->measured ? json_object_new_double(round(decision->utilization * 10) / 10) : NULL) ||
-                 json_set(json, "target", json_object_new_double(decision->target)) ||
+                 json_set(json, "utilization", decision->measured ? percent(decision->utilization) : NULL) ||
+                 json_set(json, "target", percent(decision->target)) ||
                  json_set_int(json, "nodes", (int64_t)decision->measured) ||
                  json_set_int(json, "period_s", decision->period_s) || json_set_bool(json, "dry_run", dry_run);
     return failed ? NULL : STEAL(json);

@@ -293,20 +293,19 @@ static const char *role_of(json_object *spec_nodes_by_name, const char *name)
     return json_get_string(json_get_object(spec_nodes_by_name, name), "role");
 }
 
-/* {"node1": {…}} out of spec.nodes, so that 1,000 nodes are matched without searching. */
-static json_object *nodes_by_name(json_object *spec)
+/* {"node1": {…}} by the member `key` of each, so that 1,000 nodes are matched without searching. */
+static json_object *index_by(json_object *array, const char *key)
 {
-    json_object *nodes = json_get_array(spec, "nodes");
-    json_object *by_name = json_object_new_object();
-    for (size_t i = 0; by_name && i < json_count(nodes); i++) {
-        json_object *node = json_object_array_get_idx(nodes, i);
-        const char *name = json_get_string(node, "name");
-        if (name && json_set(by_name, name, json_ref(node))) {
-            json_object_put(by_name);
+    json_object *index = json_object_new_object();
+    for (size_t i = 0; index && i < json_count(array); i++) {
+        json_object *entry = json_object_array_get_idx(array, i);
+        const char *name = json_get_string(entry, key);
+        if (name && json_set(index, name, json_ref(entry))) {
+            json_object_put(index);
             return NULL;
         }
     }
-    return by_name;
+    return index;
 }
 
 static json_object *topology_node(json_object *resource, json_object *by_name)
@@ -324,20 +323,37 @@ static json_object *topology_node(json_object *resource, json_object *by_name)
     return node;
 }
 
-static json_object *topology_nodes(struct session *session, json_object *spec, json_object *resources)
+static bool is_node_resource(struct session *session, json_object *resource)
 {
     json_object *types = json_get_object(session->provider->description, "resource_types");
-    AUTO_JSON json_object *by_name = nodes_by_name(spec);
+    const char *type = json_get_string(resource, "type");
+    return json_get_string(resource, "node") && type && json_get_bool(json_get_object(types, type), "is_node", false);
+}
+
+/* In the order of the spec, then those that it does not have any more. */
+static json_object *topology_nodes(struct session *session, json_object *spec, json_object *resources)
+{
+    json_object *spec_nodes = json_get_array(spec, "nodes");
+    AUTO_JSON json_object *by_name = index_by(spec_nodes, "name");
+    AUTO_JSON json_object *there = json_object_new_array();
     AUTO_JSON json_object *nodes = json_object_new_array();
-    if (!by_name || !nodes)
-        return NULL;
-    for (size_t i = 0; i < json_count(resources); i++) {
+    for (size_t i = 0; there && i < json_count(resources); i++) {
         json_object *resource = json_object_array_get_idx(resources, i);
-        const char *type = json_get_string(resource, "type");
-        if (!json_get_string(resource, "node") || !type ||
-            !json_get_bool(json_get_object(types, type), "is_node", false))
-            continue;
-        if (json_add(nodes, topology_node(resource, by_name)))
+        if (is_node_resource(session, resource) && json_add(there, json_ref(resource)))
+            return NULL;
+    }
+    AUTO_JSON json_object *by_node = index_by(there, "node");
+    if (!by_name || !there || !nodes || !by_node)
+        return NULL;
+    for (size_t i = 0; i < json_count(spec_nodes); i++) {
+        json_object *resource =
+            json_get(by_node, json_get_string(json_object_array_get_idx(spec_nodes, i), "name"));
+        if (resource && json_add(nodes, topology_node(resource, by_name)))
+            return NULL;
+    }
+    for (size_t i = 0; i < json_count(there); i++) {
+        json_object *resource = json_object_array_get_idx(there, i);
+        if (!json_get(by_name, json_get_string(resource, "node")) && json_add(nodes, topology_node(resource, by_name)))
             return NULL;
     }
     return STEAL(nodes);

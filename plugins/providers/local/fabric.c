@@ -444,7 +444,11 @@ static void write_node_side(FILE *out, const struct fabric_plug *plug, const str
             fprintf(out, "netns del %s\n", plug->space);
         fprintf(out, "netns add %s\n", plug->space);
     }
-    fprintf(out, "link add eth0 netns %s type veth peer name %s netns %s\n", plug->space, port, names->space);
+    /* The hardware address follows from the network's: a node that gets the address of one that has gone is found at once,
+     * and not only when its neighbours have forgotten the other one. */
+    fprintf(out, "link add eth0 address 02:6e:%02x:%02x:%02x:%02x netns %s type veth peer name %s netns %s\n",
+            plug->address >> 24, plug->address >> 16 & 255, plug->address >> 8 & 255, plug->address & 255, plug->space,
+            port, names->space);
     fprintf(out,
             "netns exec %s sh -c 'nft -f firewall.nft && ip link set lo up && ip addr add %s/%u dev eth0 && "
             "ip link set eth0 up && ip route add default via %s'\n",

@@ -15,6 +15,8 @@
 /* What changes by a request of ours is there at once. */
 #define POLL_SOON_MS 10
 #define TASK_HISTORY 1
+/* An engine that runs finds its managers again within seconds. One that has not by then hangs. */
+#define LOST_MS 120000
 
 static bool is_manager_role(const char *role)
 {
@@ -237,8 +239,9 @@ static int32_t read_lists(struct swarm *swarm)
 static int32_t forget(struct swarm *swarm, json_object *listed)
 {
     if (is_manager_role(listed_role(listed))) {
+        const struct node_change change = { .listed = listed, .role = "worker", .leaving = true };
         swarm_wait(swarm, "the lost manager %s leaves the list", listed_hostname(listed));
-        return swarm_update_node(swarm, listed, "worker", NULL, true);
+        return swarm_update_nodes(swarm, &change, 1);
     }
     const char *path = plugin_format(swarm->call, "/nodes/%s?force=true", json_get_string(listed, "ID"));
     if (!path)
@@ -278,8 +281,10 @@ static int32_t correct(struct swarm *swarm)
             continue;
         if (!swarm->waiting)
             swarm_wait(swarm, other_role ? "%s becomes a %s" : "%s works again", node->name, node->role);
-        int32_t code = swarm_update_node(swarm, node->listed, other_role ? node->role : NULL,
-                                         was_leaving ? "active" : NULL, false);
+        const struct node_change change = { .listed = node->listed,
+                                            .role = other_role ? node->role : NULL,
+                                            .availability = was_leaving ? "active" : NULL };
+        int32_t code = swarm_update_nodes(swarm, &change, 1);
         if (code || other_role)
             return code;
     }
@@ -298,9 +303,16 @@ static int32_t await_nodes(struct swarm *swarm)
         ready += is_well;
         missing = is_well || missing ? missing : node;
     }
-    if (missing)
-        swarm_wait(swarm, "%zu of %zu nodes are ready; waiting for %s", ready, swarm->count, missing->name);
-    return MEMORIES_OK;
+    if (!missing)
+        return MEMORIES_OK;
+    swarm_wait(swarm, "%zu of %zu nodes are ready; waiting for %s", ready, swarm->count, missing->name);
+    if (swarm->elapsed_ms < LOST_MS || !missing->listed || strcmp(listed_state(missing->listed), "down"))
+        return MEMORIES_OK;
+    return plugin_fail(swarm->call, MEMORIES_FAILED, missing->name,
+                       plugin_format(swarm->call, "make it anew: memories heal %s --node %s", swarm->deployment,
+                                     missing->name),
+                       "%s does not find back into the swarm, although its engine runs: the managers count it as down",
+                       missing->name);
 }
 
 static int32_t tidy(struct swarm *swarm)

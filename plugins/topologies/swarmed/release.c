@@ -12,6 +12,9 @@
 #include "plugins/topologies/swarmed/swarmed.h"
 
 #define POLL_MS 200
+/* Managers without a leader take 20 s to say so. */
+#define LIST_TIMEOUT_MS 5000
+#define FORCE_TIMEOUT_MS 60000
 
 struct release {
     struct swarm swarm;
@@ -21,6 +24,7 @@ struct release {
     int64_t *remains;    /* running or not ended yet */
     bool settled;        /* what the leaving nodes run, others run too */
     bool manager_leaves; /* one of the managers is on its way out: the next has to wait */
+    struct swarm_node *survivor; /* begins the swarm anew when no majority is left; NULL: not asked for */
 };
 
 static void release_close(struct release *release)
@@ -47,6 +51,7 @@ static int32_t open_release(struct release *release, struct memories_call *call,
         if (node)
             release->leaving[node - swarm->nodes] = true;
     }
+    release->survivor = swarm_find(swarm, json_get_string(swarm->request, "force_new_cluster"));
     return MEMORIES_OK;
 }
 
@@ -185,50 +190,44 @@ static int32_t settle(struct release *release)
 
 /* ---- one node ---- */
 
-/* No new tasks; and a manager stops being one, each when the one before has. */
-static int32_t begin_leaving(struct release *release, const struct swarm_node *node)
-{
-    bool is_manager = !strcmp(listed_role(node->listed), "manager");
-    if (listed_is_leaving(node->listed) && !is_manager)
-        return MEMORIES_OK;
-    bool demotes = is_manager && !release->manager_leaves;
-    release->manager_leaves |= is_manager;
-    if (!demotes && listed_is_leaving(node->listed))
-        return MEMORIES_OK;
-    bool is_active = !strcmp(listed_availability(node->listed), "active");
-    return swarm_update_node(&release->swarm, node->listed, demotes ? "worker" : NULL, is_active ? "pause" : NULL, true);
-}
 
 static bool is_gone(const struct swarm_node *node)
 {
     return strcmp(node->state, "ready") != 0 || (node->listed && !strcmp(listed_state(node->listed), "down"));
 }
 
-static int32_t empty(struct release *release, const struct swarm_node *node)
+/* The next thing for a node that goes; false: there is nothing to do but wait. First no new tasks; a manager stops being
+ * one, each when the one before has; and once others have taken over, the node is emptied. */
+static bool next_change(struct release *release, const struct swarm_node *node, struct node_change *change)
 {
-    if (!release->settled || !strcmp(listed_availability(node->listed), "drain"))
-        return MEMORIES_OK;
-    return swarm_update_node(&release->swarm, node->listed, NULL, "drain", true);
+    const char *availability = listed_availability(node->listed);
+    bool is_manager = !strcmp(listed_role(node->listed), "manager"), demotes = is_manager && !release->manager_leaves;
+    release->manager_leaves |= is_manager;
+    *change = (struct node_change){ .listed = node->listed, .role = demotes ? "worker" : NULL, .leaving = true };
+    if (!strcmp(availability, "active"))
+        change->availability = "pause";
+    else if (strcmp(availability, "drain") && release->settled && !is_gone(node))
+        change->availability = "drain";
+    return demotes || change->availability || !listed_is_leaving(node->listed);
+}
+
+/* Either side may know it first: the managers by the tasks they are told of, the engine by what it has. */
+static bool is_empty(const struct release *release, size_t at)
+{
+    return !release->remains[at] || json_get_int(release->swarm.nodes[at].info, "ContainersRunning", 1) == 0;
 }
 
 /* It may leave: it is no manager, and nothing runs there any more. */
 static bool may_leave(const struct release *release, size_t at)
 {
     const struct swarm_node *node = &release->swarm.nodes[at];
+    /* Where one manager has begun anew the others are none any more, whatever the list calls them. */
+    if (release->survivor && node->role && !strcmp(node->role, "manager"))
+        return true;
     if (strcmp(listed_role(node->listed), "worker"))
         return false;
     return is_gone(node) ||
-           (!node->is_manager && !strcmp(listed_availability(node->listed), "drain") && !release->remains[at]);
-}
-
-static int32_t advance(struct release *release, size_t at)
-{
-    struct swarm *swarm = &release->swarm;
-    const struct swarm_node *node = &swarm->nodes[at];
-    int32_t code = begin_leaving(release, node);
-    if (!code && !is_gone(node))
-        code = empty(release, node);
-    return code;
+           (!node->is_manager && !strcmp(listed_availability(node->listed), "drain") && is_empty(release, at));
 }
 
 /* Those that may leave say so themselves, then the managers forget them. */
@@ -266,15 +265,16 @@ static int32_t let_go(struct release *release)
 {
     struct swarm *swarm = &release->swarm;
     size_t *goers = plugin_host->allocate(swarm->call, (swarm->count + 1) * sizeof *goers), count = 0;
-    if (!goers)
+    struct node_change *changes = plugin_host->allocate(swarm->call, (swarm->count + 1) * sizeof *changes);
+    size_t change_count = 0;
+    if (!goers || !changes)
         return plugin_no_memory(swarm->call);
-    int32_t code = MEMORIES_OK;
     /* A manager that has been demoted is still one for some seconds. */
     for (size_t i = 0; i < swarm->count; i++)
         if (release->leaving[i] && swarm->nodes[i].listed && swarm->nodes[i].is_manager &&
             strcmp(listed_role(swarm->nodes[i].listed), "manager"))
             release->manager_leaves = true;
-    for (size_t i = 0; !code && i < swarm->count; i++) {
+    for (size_t i = 0; i < swarm->count; i++) {
         if (!release->leaving[i])
             continue;
         if (!swarm->nodes[i].listed)
@@ -282,8 +282,9 @@ static int32_t let_go(struct release *release)
         else if (may_leave(release, i))
             goers[count++] = i;
         else
-            code = advance(release, i);
+            change_count += next_change(release, &swarm->nodes[i], &changes[change_count]);
     }
+    int32_t code = swarm_update_nodes(swarm, changes, change_count);
     return !code && count ? forget(release, goers, count) : code;
 }
 
@@ -345,6 +346,47 @@ static int32_t check(struct release *release)
     return code ? code : check_reservations(release, "memory_mb", "MemoryBytes", 1000000, "MB of memory");
 }
 
+/* ---- a majority that is lost for ever ---- */
+
+/* The survivor goes on alone with what it knows: services and tokens stay, and workers find it again. */
+static int32_t begin_anew(struct release *release)
+{
+    struct swarm *swarm = &release->swarm;
+    const struct swarm_node *node = release->survivor;
+    AUTO_JSON json_object *body = json_object_new_object();
+    const char *listen = plugin_format(swarm->call, "%s:%d", node->private_address, SWARM_PORT);
+    int failed = listen ? json_set_string(body, "ListenAddr", listen) : MEMORIES_NO_MEMORY;
+    failed |= json_set_string(body, "AdvertiseAddr", listen);
+    failed |= json_set_string(body, "DataPathAddr", node->private_address);
+    failed |= json_set_bool(body, "ForceNewCluster", true);
+    struct memories_http_request request = swarm_post(swarm, node, "/swarm/init", failed ? NULL : body);
+    const struct memories_http_response *response;
+    request.timeout_ms = FORCE_TIMEOUT_MS;
+    int32_t code = swarm_send(swarm, &request, &response);
+    if (code)
+        return code;
+    if (response->status >= 400 && response->status < 500)
+        return plugin_fail(swarm->call, MEMORIES_FAILED, node->name, "name another manager that has not lost its data",
+                           "%s can't begin the swarm anew: %s", node->name, http_problem(swarm->call, response));
+    swarm_wait(swarm, "the swarm begins anew on %s%s%s", node->name, swarm_accepted(response) ? "" : ": ",
+               swarm_accepted(response) ? "" : http_problem(swarm->call, response));
+    return MEMORIES_OK;
+}
+
+static int32_t check_survivor(struct release *release)
+{
+    const struct swarm_node *node = release->survivor;
+    const char *id = release->swarm.deployment;
+    if (!node->role || strcmp(node->role, "manager"))
+        return plugin_fail(release->swarm.call, MEMORIES_INVALID, node->name, "name a manager",
+                           "only a manager knows enough to begin the swarm anew, and %s is a worker", node->name);
+    if (!strcmp(node->state, "ready"))
+        return MEMORIES_OK;
+    return plugin_fail(release->swarm.call, MEMORIES_CONFLICT, node->name,
+                       plugin_format(release->swarm.call, "bring it back first: memories start %s", id),
+                       "%s does not run: it is %s", node->name, node->state);
+}
+
 /* ---- the slot ---- */
 
 static int32_t answer(struct release *release)
@@ -371,13 +413,17 @@ static int32_t answer(struct release *release)
 static int32_t go_on(struct release *release)
 {
     struct swarm *swarm = &release->swarm;
+    bool is_check = json_get_bool(swarm->request, "check", false);
+    swarm->timeout_ms = release->survivor || is_check ? LIST_TIMEOUT_MS : 0;
     int32_t code = swarm_read(swarm);
+    if (!code && swarm->problem && release->survivor && !is_check)
+        return begin_anew(release);
     if (!code && swarm->problem)
         swarm_wait(swarm, "waiting for the managers: %s", swarm->problem);
     if (code || swarm->waiting)
         return code;
-    if (json_get_bool(swarm->request, "check", false))
-        return check(release);
+    if (is_check)
+        return release->survivor ? MEMORIES_OK : check(release);
     code = settle(release);
     return code ? code : let_go(release);
 }
@@ -388,11 +434,15 @@ int32_t swarmed_release(struct memories_call *call, const char *request)
     int32_t code = open_release(&release, call, request);
     if (code)
         return code;
+    if (release.survivor && (code = check_survivor(&release)))
+        return code;
     choose_manager(&release);
     if (has_no_swarm(&release.swarm))
         memcpy(release.released, release.leaving, release.swarm.count);
     else if (release.swarm.manager)
         code = go_on(&release);
+    else if (release.survivor && !json_get_bool(release.swarm.request, "check", false))
+        code = begin_anew(&release);
     else
         swarm_wait(&release.swarm, "waiting for a manager that stays");
     return code ? code : answer(&release);

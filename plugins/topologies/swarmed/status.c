@@ -59,6 +59,7 @@ static int add_member(struct swarm *swarm, json_object *list, const struct swarm
 struct count {
     size_t managers;
     size_t healthy_managers;
+    size_t late_managers;
     size_t workers;
     size_t healthy;
     size_t stopped;
@@ -74,6 +75,7 @@ static struct count count_nodes(struct swarm *swarm)
         count.managers += is_manager;
         count.workers += !is_manager;
         count.healthy_managers += is_manager && is_well;
+        count.late_managers += is_manager && node->is_late;
         count.healthy += is_well;
         count.stopped += !strcmp(node->state, "stopped");
         if (!is_well && !count.first_problem)
@@ -93,7 +95,7 @@ static struct judgement without_manager(struct swarm *swarm, const struct count 
 {
     size_t needed = count->managers / 2 + 1;
     const char *id = swarm->deployment;
-    if (count->healthy_managers >= needed)
+    if (count->healthy_managers + count->late_managers >= needed)
         return (struct judgement){ "degraded", "the managers are electing a leader; what runs goes on running" };
     const char *text = plugin_format(
         swarm->call,

@@ -106,6 +106,7 @@ static void take_info(struct swarm *swarm, struct swarm_node *node, const struct
     node->info = response->status == 200 ? json_tokener_parse(response->body) : NULL;
     json_object *state = json_get_object(node->info, "Swarm");
     node->swarm_state = json_get_string(state, "LocalNodeState");
+    node->is_late = response->error_code == MEMORIES_TIMEOUT;
     if (!node->swarm_state) {
         node->problem = response->status == 200 ? "it answers, but not as a Docker Engine does"
                                                 : swarm_keep(swarm, http_problem(swarm->call, response));
@@ -323,17 +324,17 @@ int32_t swarm_read(struct swarm *swarm)
 
 /* ---- changing a node ---- */
 
-static json_object *node_spec(json_object *listed, const char *role, const char *availability, bool leaving)
+static json_object *node_spec(const struct node_change *change)
 {
     json_object *spec = NULL;
-    if (json_object_deep_copy(json_get_object(listed, "Spec"), &spec, NULL))
+    if (json_object_deep_copy(json_get_object(change->listed, "Spec"), &spec, NULL))
         return NULL;
     json_object *labels = json_get_object(spec, "Labels");
-    int failed = role ? json_set_string(spec, "Role", role) : 0;
-    failed |= availability ? json_set_string(spec, "Availability", availability) : 0;
+    int failed = change->role ? json_set_string(spec, "Role", change->role) : 0;
+    failed |= change->availability ? json_set_string(spec, "Availability", change->availability) : 0;
     if (!labels)
         labels = json_set_new_object(spec, "Labels");
-    if (leaving)
+    if (change->leaving)
         failed |= json_set_string(labels, LABEL_LEAVING, "true");
     else if (labels)
         json_object_object_del(labels, LABEL_LEAVING);
@@ -343,22 +344,33 @@ static json_object *node_spec(json_object *listed, const char *role, const char 
     return NULL;
 }
 
-/* A change that somebody else made in between is refused by Docker; then the next step sees it and tries again. */
-int32_t swarm_update_node(struct swarm *swarm, json_object *listed, const char *role, const char *availability,
-                          bool leaving)
+static const char *node_update_path(struct swarm *swarm, json_object *listed)
 {
-    AUTO_JSON json_object *spec = node_spec(listed, role, availability, leaving);
-    if (!spec)
-        return plugin_no_memory(swarm->call);
     int64_t version = json_get_int(json_get_object(listed, "Version"), "Index", 0);
-    const char *path = plugin_format(swarm->call, "/nodes/%s/update?version=%lld", json_get_string(listed, "ID"),
-                                     (long long)version);
-    if (!path)
+    return plugin_format(swarm->call, "/nodes/%s/update?version=%lld", json_get_string(listed, "ID"),
+                         (long long)version);
+}
+
+/* A change that somebody else made in between is refused by Docker; then the next step sees it and tries again. */
+int32_t swarm_update_nodes(struct swarm *swarm, const struct node_change *changes, size_t count)
+{
+    struct memories_http_request *requests = plugin_host->allocate(swarm->call, (count + 1) * sizeof *requests);
+    const struct memories_http_response **responses =
+        plugin_host->allocate(swarm->call, (count + 1) * sizeof *responses);
+    json_object **specs = plugin_host->allocate(swarm->call, (count + 1) * sizeof *specs);
+    if (!requests || !responses || !specs)
         return plugin_no_memory(swarm->call);
-    const struct memories_http_request request = swarm_post(swarm, swarm->manager, path, spec);
-    const struct memories_http_response *response;
-    int32_t code = swarm_send(swarm, &request, &response);
-    if (!code && !swarm_accepted(response))
-        swarm_wait(swarm, "changing %s: %s", listed_hostname(listed), http_problem(swarm->call, response));
+    for (size_t i = 0; i < count; i++) {
+        specs[i] = node_spec(&changes[i]);
+        requests[i] = swarm_post(swarm, swarm->manager, swarm_keep(swarm, node_update_path(swarm, changes[i].listed)),
+                                 specs[i]);
+    }
+    int32_t code = http_send_all(swarm->call, requests, count, responses);
+    for (size_t i = 0; i < count; i++)
+        json_object_put(specs[i]);
+    for (size_t i = 0; !code && i < count; i++)
+        if (!swarm_accepted(responses[i]))
+            swarm_wait(swarm, "changing %s: %s", listed_hostname(changes[i].listed),
+                       http_problem(swarm->call, responses[i]));
     return code;
 }

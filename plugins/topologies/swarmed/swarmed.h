@@ -56,6 +56,7 @@ struct swarm_node {
     const char *swarm_state;     /* inactive, pending, active, error or locked; NULL without an answer */
     const char *node_id;         /* in the swarm */
     bool is_manager;             /* now */
+    bool is_late;                /* it takes calls, and gives no answer in time: managers do so while they elect */
     const char *problem;         /* why it does not answer, or what its engine complains about */
     json_object *listed;         /* its entry in the swarm's list of nodes; borrowed from swarm.nodes_listed */
 };
@@ -108,9 +109,14 @@ bool swarm_accepted(const struct memories_http_response *response);
 /* What to wait for, remembered for the answer of the slot. */
 void swarm_wait(struct swarm *swarm, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Updates a listed node: role, availability (NULL: as it is) and whether it is marked as leaving. */
-int32_t swarm_update_node(struct swarm *swarm, json_object *listed, const char *role, const char *availability,
-                          bool leaving);
+/* A change of a listed node: role and availability (NULL: as it is), and whether it is marked as leaving. */
+struct node_change {
+    json_object *listed;
+    const char *role;
+    const char *availability;
+    bool leaving;
+};
+int32_t swarm_update_nodes(struct swarm *swarm, const struct node_change *changes, size_t count);
 
 struct swarm_node *swarm_find(struct swarm *swarm, const char *name);
 
