@@ -296,6 +296,35 @@ static int same_nodes(json_object *before, json_object *after, const char *id, m
     return MEMORIES_UNSUPPORTED;
 }
 
+/* A topology may say that its nodes must keep their data: then none is made anew, unless it is broken anyway. */
+static int refuse_replacement(struct session *session, const struct blueprint *blueprint, memories_error **error)
+{
+    if (json_get_bool(json_get_object(blueprint->spec, "rollout"), "replace", true))
+        return 0;
+    AUTO_JSON json_object *recorded = store_resource_list(session->store, session->id, error);
+    if (!recorded)
+        return MEMORIES_FAILED;
+    struct plan_request request = { .desired = blueprint->resources,
+                                    .recorded = recorded,
+                                    .resource_types = json_get(session->provider->description, "resource_types"),
+                                    .can_update = session->provider->ops.provider.update != NULL };
+    struct plan *plan = plan_make(&request, error);
+    if (!plan)
+        return MEMORIES_FAILED;
+    int failed = 0;
+    for (size_t i = 0; !failed && i < plan->count; i++) {
+        const struct plan_operation *operation = &plan->operations[i];
+        if (!operation->renews || !operation->node)
+            continue;
+        failed = error_set(error, MEMORIES_UNSUPPORTED, "the change would make %s anew, without its data (%s)",
+                           operation->node, operation->reason);
+        error_hint(error, "deploy the new configuration beside %s, move the data over, then delete the old deployment",
+                   session->id);
+    }
+    plan_free(plan);
+    return failed;
+}
+
 static int check_updatable(struct session *session, const memories_config *config, memories_error **error)
 {
     const struct {
@@ -330,6 +359,8 @@ static int redesign(struct session *session, const memories_config *config, memo
                                  error);
     if (!failed)
         failed = same_nodes(earlier, blueprint.choices, session->id, error);
+    if (!failed)
+        failed = refuse_replacement(session, &blueprint, error);
     json_object *changes = NULL;
     if (!failed) {
         changes = json_object_new_object();

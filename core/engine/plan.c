@@ -334,6 +334,8 @@ static int add_operation(struct planner *planner, const struct item *item, enum 
         .token = new_life ? NULL : json_get_string(item->recorded, "token"),
         .generation = kind == OPERATION_CREATE ? next_generation(planner, item)
                                                : (uint32_t)json_get_int(item->recorded, "generation", 1),
+        .renews = kind == OPERATION_DELETE && item->fate == FATE_REPLACE &&
+                  strcmp(json_get_string(item->recorded, "state"), "broken") != 0,
         .unit = unit,
     };
     if (!reason)
