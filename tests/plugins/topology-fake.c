@@ -1,9 +1,9 @@
 /*
  * topology-fake.c - a topology for tests: any number of nodes that only have to be there
  *
- * Config: fake_nodes (how many, default 1), fake_content (stands in every node's bootstrap: another value is an update),
- * fake_machine (the nodes' machine: another value is a new node), fake_max_unavailable and fake_replace (the rollout's),
- * fake_converge_ms (converge says "not yet" for so long). It names node1 the leader.
+ * Config: fake_nodes (how many, default 1), fake_content (stands in every node's bootstrap: another value is an
+ * update), fake_machine (the nodes' machine: another value is a new node), fake_max_unavailable and fake_replace (the
+ * rollout's), fake_converge_ms (converge says "not yet" for so long). It names node1 the leader.
  */
 #include <string.h>
 

@@ -246,7 +246,8 @@ START_TEST(update_makes_no_node_anew_that_must_keep_its_data)
     memories_config_free(config);
     /* What stays is changed in place; and where it need not keep anything, it is made anew. */
     const char *bodies[] = { "{fake_replace: false, fake_content: new}", "{fake_machine: big}" };
-    const char *operations[] = { "update node/node1\nconverge \n", "delete node/node1\ncreate node/node1\nconverge \n" };
+    const char *operations[] = { "update node/node1\nconverge \n",
+                                 "delete node/node1\ncreate node/node1\nconverge \n" };
     for (size_t i = 0; i < ARRAY_COUNT(bodies); i++) {
         config = make_config(NULL, bodies[i]);
         memories_deployment_free(memories_update(context, "one", config, 0, NULL));

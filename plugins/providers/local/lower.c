@@ -28,8 +28,8 @@ static json_object *find_by_name(json_object *array, const char *name)
     return NULL;
 }
 
-/* {"cidr", "gateway"}: the gateway is the first address. Without the name, which makes no difference on this machine: nodes
- * are not made anew because their subnet is renamed. */
+/* {"cidr", "gateway"}: the gateway is the first address. Without the name, which makes no difference on this machine:
+ * nodes are not made anew because their subnet is renamed. */
 static json_object *subnet_input(json_object *subnet)
 {
     struct block block = { 0 };

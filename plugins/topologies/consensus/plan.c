@@ -368,7 +368,7 @@ int32_t consensus_plan(struct memories_call *call, const char *request)
     wish.initial_cluster = make_initial_cluster(&wish);
     for (int i = 0; i < wish.count; i++)
         add_node(&wish, i);
-    /* One at a time, so that a majority always runs; and with their data, for a member without its own can't come back. */
+    /* One at a time, so that a majority always runs; and with its data: a member without can't come back. */
     json_object *rollout = json_set_new_object(spec.document, "rollout");
     spec.failed |= json_set_int(rollout, "max_unavailable", 1);
     spec.failed |= json_set_bool(rollout, "replace", false);

@@ -506,8 +506,8 @@ static int lock_for_stop(int directory, struct node_job *job)
 
 /*
  * Tells the supervisor to stop; none is held when it does not run (result MEMORIES_OK) or can't be reached. Meanwhile
- * nobody else starts or sweeps the node, so a supervisor that can be reached neither way is one at its very end, which is
- * waited for.
+ * nobody else starts or sweeps the node, so a supervisor that can be reached neither way is one at its very end, which
+ * is waited for.
  */
 static void begin_stop(struct node_job *job, struct process *supervisor)
 {
@@ -522,8 +522,10 @@ static void begin_stop(struct node_job *job, struct process *supervisor)
         if (tell_by_socket(directory, supervisor) || tell_by_signal(lock, supervisor))
             return;
         if (node_monotonic_ms() > deadline_ms) {
-            job->result = node_fail(&job->error, MEMORIES_FAILED, "the supervisor of %s can't be found", job->directory);
-            node_hint(&job->error, "some process holds the file " NODE_LOCK_FILE " there: see `fuser -v`, end it, try again");
+            job->result =
+                node_fail(&job->error, MEMORIES_FAILED, "the supervisor of %s can't be found", job->directory);
+            node_hint(&job->error,
+                      "some process holds the file " NODE_LOCK_FILE " there: see `fuser -v`, end it, try again");
             return;
         }
         poll(NULL, 0, 1);
