@@ -116,40 +116,52 @@ char *child_find_program(const struct child_setup *setup, const char *name, cons
     return NULL;
 }
 
-/* PATH, HOME, LANG, the mark, then the service's own, which may replace all but the mark. */
-static char **make_environment(const struct child_setup *setup, char *const *own)
-{
-    size_t count = 0;
-    while (own && own[count])
-        count++;
-    char **environment = calloc(count + 5, sizeof *environment);
-    if (!environment)
-        return NULL;
-    size_t used = 0;
-    if (asprintf(&environment[used++], NODE_MARK "=%s", setup->mark) < 0)
-        environment[--used] = NULL;
-    const char *const standard[][2] = { { "PATH", setup->search_path },
-                                        { "HOME", setup->home },
-                                        { "LANG", "C.UTF-8" } };
-    for (size_t i = 0; used && i < ARRAY_COUNT(standard); i++) {
-        bool replaced = false;
-        size_t length = strlen(standard[i][0]);
-        for (size_t k = 0; k < count; k++)
-            replaced = replaced || (!strncmp(own[k], standard[i][0], length) && own[k][length] == '=');
-        if (!replaced && asprintf(&environment[used++], "%s=%s", standard[i][0], standard[i][1]) < 0)
-            environment[--used] = NULL;
-    }
-    for (size_t k = 0; used && k < count; k++)
-        if (strncmp(own[k], NODE_MARK "=", sizeof NODE_MARK) && !(environment[used++] = strdup(own[k])))
-            used--;
-    return environment;
-}
-
 static void free_environment(char **environment)
 {
     for (char **variable = environment; variable && *variable; variable++)
         free(*variable);
     free(environment);
+}
+
+static bool defines(char *const *environment, const char *name)
+{
+    size_t length = strlen(name);
+    for (; environment && *environment; environment++)
+        if (!strncmp(*environment, name, length) && (*environment)[length] == '=')
+            return true;
+    return false;
+}
+
+static bool add_variable(char **environment, size_t *count, const char *name, const char *value)
+{
+    if (asprintf(&environment[*count], "%s=%s", name, value) < 0) {
+        environment[*count] = NULL;
+        return false;
+    }
+    ++*count;
+    return true;
+}
+
+/* The mark, PATH, HOME, LANG, then the service's own, which may replace all but the mark. NULL: no memory. */
+static char **make_environment(const struct child_setup *setup, char *const *own)
+{
+    size_t own_count = 0, count = 0;
+    while (own && own[own_count])
+        own_count++;
+    char **environment = calloc(own_count + 5, sizeof *environment);
+    bool good = environment && add_variable(environment, &count, NODE_MARK, setup->mark);
+    const char *const standard[][2] = { { "PATH", setup->search_path },
+                                        { "HOME", setup->home },
+                                        { "LANG", "C.UTF-8" } };
+    for (size_t i = 0; good && i < ARRAY_COUNT(standard); i++)
+        good = defines(own, standard[i][0]) || add_variable(environment, &count, standard[i][0], standard[i][1]);
+    for (size_t i = 0; good && i < own_count; i++)
+        if (strncmp(own[i], NODE_MARK "=", sizeof NODE_MARK))
+            good = (environment[count++] = strdup(own[i])) != NULL;
+    if (good)
+        return environment;
+    free_environment(environment);
+    return NULL;
 }
 
 /* In the child. Ignored signals and the mask would outlive the exec; the program shall start with neither. */
