@@ -515,6 +515,29 @@ START_TEST(everything_is_found_without_a_record)
 }
 END_TEST
 
+/* Its names on the machine are made of its path: the same one before there is anything in it, and after. */
+START_TEST(the_state_directory_may_be_a_link)
+{
+    char link[sizeof local_state_dir], directory[sizeof local_state_dir];
+    snprintf(directory, sizeof directory, "%s", local_state_dir);
+    snprintf(link, sizeof link, "%.40s.link", local_state_dir);
+    ck_assert_int_eq(symlink(directory, link), 0);
+    snprintf(local_state_dir, sizeof local_state_dir, "%s", link);
+    struct deployed deployed;
+    open_planned(&deployed, "linked", 1);
+    deployed_create(&deployed);
+    AUTO_JSON json_object *all = deployed_call(&deployed, local_ops()->discover, "{'version': 1, 'deployment': null}");
+    json_object *network = json_object_array_get_idx(json_get_array(all, "resources"), 0);
+    AUTO_FREE char *expected = text_format("%s-node1", json_get_string(json_get_object(network, "outputs"), "id"));
+    ck_assert_str_eq(deployed_output(&deployed, "node1", "instance_id"), expected);
+    deployed_destroy(&deployed);
+    deployed_close(&deployed);
+    ck_assert_int_eq(unlink(link), 0);
+    snprintf(local_state_dir, sizeof local_state_dir, "%s", directory);
+    ck_assert_uint_eq(count_left_files(), 0);
+}
+END_TEST
+
 /* ---- metrics ---- */
 
 static void write_file(const char *path, const char *content)
@@ -758,6 +781,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tests, what_cannot_be_is_told_before_anything_is_made, 0, (int)ARRAY_COUNT(impossible));
     tcase_add_test(tests, what_is_not_honoured_is_noted_at_its_key);
     tcase_add_test(tests, everything_is_found_without_a_record);
+    tcase_add_test(tests, the_state_directory_may_be_a_link);
     tcase_add_test(tests, samples_become_points);
     tcase_add_test(tests, a_month_of_samples_is_read);
     tcase_add_test(tests, the_last_lines_reach_back_through_rotated_files);

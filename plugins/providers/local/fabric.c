@@ -109,8 +109,7 @@ static uint64_t digest(uint64_t hash, const char *text)
 
 void fabric_names(const struct local *local, struct fabric_names *names)
 {
-    AUTO_FREE char *state = realpath(local->state, NULL);
-    uint64_t hash = digest(digest(0xcbf29ce484222325u, state ? state : local->state) ^ '/', local->deployment);
+    uint64_t hash = digest(digest(0xcbf29ce484222325u, local->state) ^ '/', local->deployment);
     /* Ids that differ at the end only would have names that begin alike: the finish of MurmurHash3. */
     hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
     hash ^= hash >> 33;
