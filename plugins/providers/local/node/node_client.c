@@ -124,17 +124,17 @@ static void sweep_all_processes(struct sweeping *all, size_t count)
 }
 
 /* At most AT_ONCE nodes. Locks are taken in the order of the paths, so that two sweeps never wait for each other. */
-static void sweep_some(struct node_job *nodes, size_t count)
+static void sweep_some(struct node_job *const *nodes, size_t count)
 {
     struct sweeping all[AT_ONCE];
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
-        nodes[i].result = MEMORIES_OK;
-        char *path = realpath(nodes[i].directory, NULL);
+        nodes[i]->result = MEMORIES_OK;
+        char *path = realpath(nodes[i]->directory, NULL);
         if (path)
-            all[used++] = (struct sweeping){ .job = &nodes[i], .path = path, .directory = -1, .lock = -1 };
+            all[used++] = (struct sweeping){ .job = nodes[i], .path = path, .directory = -1, .lock = -1 };
         else if (errno != ENOENT)
-            nodes[i].result = node_fail_errno(&nodes[i].error, errno, "can't use %s", nodes[i].directory);
+            nodes[i]->result = node_fail_errno(&nodes[i]->error, errno, "can't use %s", nodes[i]->directory);
     }
     qsort(all, used, sizeof *all, compare_sweeping);
     for (size_t i = 0; i < used; i++)
@@ -153,8 +153,15 @@ static void sweep_some(struct node_job *nodes, size_t count)
 
 size_t node_sweep_all(struct node_job *nodes, size_t count)
 {
-    for (size_t first = 0; first < count; first += AT_ONCE)
-        sweep_some(nodes + first, count - first < AT_ONCE ? count - first : AT_ONCE);
+    struct node_job *some[AT_ONCE];
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        some[used++] = &nodes[i];
+        if (used < AT_ONCE && i + 1 < count)
+            continue;
+        sweep_some(some, used);
+        used = 0;
+    }
     return count_failed(nodes, count);
 }
 
@@ -545,6 +552,8 @@ static void finish_stop(struct node_job *job, const struct process *supervisor, 
 static void stop_some(struct node_job *nodes, size_t count, uint32_t timeout_ms)
 {
     struct process supervisors[AT_ONCE];
+    struct node_job *stopped[AT_ONCE];
+    size_t stopped_count = 0;
     int64_t deadline_ms = node_monotonic_ms() + timeout_ms;
     for (size_t i = 0; i < count; i++)
         begin_stop(&nodes[i], &supervisors[i]);
@@ -553,8 +562,10 @@ static void stop_some(struct node_job *nodes, size_t count, uint32_t timeout_ms)
             finish_stop(&nodes[i], &supervisors[i], deadline_ms);
         process_release(&supervisors[i]);
         if (nodes[i].result == MEMORIES_OK)
-            nodes[i].result = node_sweep(nodes[i].directory, &nodes[i].error);
+            stopped[stopped_count++] = &nodes[i];
     }
+    /* Together: one search finds the processes that all of them have left. */
+    sweep_some(stopped, stopped_count);
 }
 
 size_t node_stop_all(struct node_job *nodes, size_t count, uint32_t timeout_ms)
