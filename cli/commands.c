@@ -23,7 +23,7 @@ const struct option_description option_descriptions[OPTION_COUNT] = {
     [OPTION_PERIOD] = { "period", "SECONDS", "length of one point, also like 5m (default: 300)", WORDS_NONE, 0 },
     [OPTION_PLOT] = { "plot", NULL, "draw a chart of each metric", WORDS_NONE, 0 },
     [OPTION_NODE] = { "node", "NAME", "of this node only", WORDS_NODE, 0 },
-    [OPTION_LINES] = { "lines", "N", "begin with the last N lines of each node, or \"all\" (default: 100)", WORDS_NONE,
+    [OPTION_LINES] = { "lines", "N", "begin with the last N lines of each log, or \"all\" (default: 100)", WORDS_NONE,
                        'n' },
     [OPTION_FOLLOW] = { "follow", NULL, "go on with new lines until Ctrl-C", WORDS_NONE, 'f' },
     [OPTION_JSON] = { "json", NULL, "print the result as one JSON document", WORDS_NONE, 'j' },

@@ -284,7 +284,7 @@ MEMORIES_API void memories_metrics_free(memories_metrics *metrics);
 
 /* Receives log text of one node as it comes; a non-zero return ends the stream. */
 typedef int memories_log_fn(const char *node, const char *bytes, size_t count, void *user_data);
-/* node: NULL for all. lines: the last so many of each node; 0: all. follow: goes on until memories_cancel. */
+/* node: NULL for all. lines: the last so many of each log; 0: all. follow: goes on until memories_cancel. */
 MEMORIES_API int memories_logs(memories_context *context, const char *id, const char *node, uint32_t lines, int follow,
                                memories_log_fn *on_log, void *user_data, memories_error **error);
 

@@ -451,14 +451,15 @@ START_TEST(what_is_not_honoured_is_noted_at_its_key)
         const char *where, *part;
     } expected[] = {
         { "config.instance_type", "g4dn.xlarge is recorded, not honoured" },
-        { "config.region", "us-west-2 is recorded" },
+        { "config.region", "it is recorded, not honoured: every node is on this machine" },
         { "config.hardware.cpu.architecture", "sparc is recorded" },
         { "config.hardware.cpu.vcpus", "100000 processors are recorded" },
         { "config.hardware.memory.ram", "16 GB are recorded" },
         { "config.hardware.storage", "the disk is recorded" },
         { "config.hardware.gpu", "GPUs are recorded" },
-        { "config.node_specs[1].zone", "us-west1-b is recorded" },
-        { "config.node_specs[*].zone", "us-west1-c is recorded" },
+        { "config.node_specs[0].instance_type", "small is recorded" },
+        { "config.node_specs[*].instance_type", "large is recorded" },
+        { "config.node_specs[*].zone", "it is recorded" },
         { "config.network.cidr", "10.0.0.0/16 is recorded" },
         { "config.network.subnets.public.cidr", "10.0.1.0/24 is recorded" },
         { "config.network.security.rules", "firewall rules are recorded" },
@@ -467,14 +468,16 @@ START_TEST(what_is_not_honoured_is_noted_at_its_key)
         { "config.logging.cloudwatch", "logs stay" },
     };
     struct deployed deployed;
-    deployed_open(&deployed, "notes",
-                  "{'isolation': 'process', 'instance_type': 'g4dn.xlarge', 'region': 'us-west-2', 'hardware': {'cpu': "
-                  "{'vcpus': 100000, 'architecture': 'sparc'}, 'memory': {'ram': 16}, 'storage': {'root_volume': {'size': "
-                  "100}}, 'gpu': {'count': 1}}, 'node_specs': [{'id': 'a'}, {'id': 'b', 'zone': 'us-west1-b'}, {'id': 'c', 'zone': 'us-west1-c'}, "
-                  "{'id': 'd', 'zone': 'us-west1-c'}], "
-                  "'network': {'vpc_name': 'x', 'cidr': '10.0.0.0/16', 'subnets': {'public': {'cidr': '10.0.1.0/24'}}, "
-                  "'security': {'rules': [{'name': 'a'}]}}, 'monitoring': {'alerts': [{'type': 'cpu'}]}, 'logging': "
-                  "{'level': 'info', 'retention_days': 30, 'cloudwatch': {'enabled': true}}}");
+    deployed_open(
+        &deployed, "notes",
+        "{'isolation': 'process', 'instance_type': 'g4dn.xlarge', 'region': 'us-west-2', 'hardware': {'cpu': "
+        "{'vcpus': 100000, 'architecture': 'sparc'}, 'memory': {'ram': 16}, 'storage': {'root_volume': {'size': "
+        "100}}, 'gpu': {'count': 1}}, 'node_specs': [{'id': 'a', 'instance_type': 'small'}, {'id': 'b', 'zone': "
+        "'us-west1-b'}, "
+        "{'id': 'c', 'zone': 'us-west1-c', 'instance_type': 'large'}, {'id': 'd', 'instance_type': 'large'}], "
+        "'network': {'vpc_name': 'x', 'cidr': '10.0.0.0/16', 'subnets': {'public': {'cidr': '10.0.1.0/24'}}, "
+        "'security': {'rules': [{'name': 'a'}]}}, 'monitoring': {'alerts': [{'type': 'cpu'}]}, 'logging': "
+        "{'level': 'info', 'retention_days': 30, 'cloudwatch': {'enabled': true}}}");
     deployed_plan(&deployed, "{'nodes': [{'name': 'a', 'bootstrap': {}}]}");
     for (size_t i = 0; i < ARRAY_COUNT(expected); i++) {
         const char *text = note_at(&deployed, expected[i].where);
@@ -653,19 +656,33 @@ static struct deployed *stopped_with_logs(const char *id)
     return &deployed;
 }
 
+/* Text of another log begins on a line of its own, with a header; no empty lines stand between. */
+START_TEST(logs_of_a_node_are_told_apart)
+{
+    struct deployed *deployed = stopped_with_logs("apart");
+    write_file(deployed_path(deployed, "node1", "log/z.log"), "seven\n");
+    write_file(deployed_path(deployed, "node1", "log/a.log"), "zero\n");
+    AUTO_FREE char *text = logs(deployed, "{'lines': 1, 'follow': false, 'node': 'node1', " RESOURCES "}");
+    /* The fake host ends each piece with a line break of its own. */
+    ck_assert_str_eq(text, "==> a <==\n\nzero\n\n==> server <==\n\nunfinished\n\n\n==> z <==\n\nseven\n\n");
+    deployed_destroy(deployed);
+    deployed_close(deployed);
+}
+END_TEST
+
 START_TEST(the_last_lines_reach_back_through_rotated_files)
 {
     static const struct {
         int lines;
         const char *expected;
     } cases[] = {
-        { 0, "" },
         { 1, "==> server <==\n\nunfinished\n" },
         { 2, "==> server <==\n\nsix\nunfinished\n" },
         { 3, "==> server <==\n\nfive\nsix\nunfinished\n" },
         { 4, "==> server <==\n\nfour\n\nfive\nsix\nunfinished\n" },
         { 6, "==> server <==\n\ntwo\n\nthree\nfour\n\nfive\nsix\nunfinished\n" },
         { 100, "==> server <==\n\none\ntwo\n\nthree\nfour\n\nfive\nsix\nunfinished\n" },
+        { 0, "==> server <==\n\none\ntwo\n\nthree\nfour\n\nfive\nsix\nunfinished\n" },
     };
     struct deployed *deployed = stopped_with_logs("lines");
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -784,6 +801,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, the_state_directory_may_be_a_link);
     tcase_add_test(tests, samples_become_points);
     tcase_add_test(tests, a_month_of_samples_is_read);
+    tcase_add_test(tests, logs_of_a_node_are_told_apart);
     tcase_add_test(tests, the_last_lines_reach_back_through_rotated_files);
     tcase_add_test(tests, following_survives_rotation_and_ends_when_told);
     tcase_add_test(tests, kill_at_any_moment_leaves_what_can_be_finished_or_removed);
