@@ -176,7 +176,9 @@ MEMORIES_API char *memories_plan(memories_context *context, const memories_confi
 /* ---- Deploying and managing -------------------------------------------------------------------------------------- */
 
 #define MEMORIES_KEEP_ON_FAILURE 1u /* deploy: leave what was made when it fails, for looking at and resuming */
-#define MEMORIES_NO_WAIT 2u         /* return when the work is under way where the provider allows */
+/* deploy, update, start, resume: return when everything is made and switched on. Whether it works as a whole is not
+ * waited for; the status stays "starting" until memories_resume has done that. */
+#define MEMORIES_NO_WAIT 2u
 
 /* Deploys and waits until the topology says that it works. When it fails, what was made is removed again unless
  * MEMORIES_KEEP_ON_FAILURE; when that fails too, the error says what is left. */
