@@ -466,6 +466,8 @@ START_TEST(what_is_not_honoured_is_noted_at_its_key)
         { "config.monitoring.alerts", "alerts are recorded" },
         { "config.logging.retention_days", "30 days are recorded" },
         { "config.logging.cloudwatch", "logs stay" },
+        { "config.logging.log_analytics", "logs stay" },
+        { "config.scaling", "nobody adds or removes" },
     };
     struct deployed deployed;
     deployed_open(
@@ -477,7 +479,9 @@ START_TEST(what_is_not_honoured_is_noted_at_its_key)
         "{'id': 'c', 'zone': 'us-west1-c', 'instance_type': 'large'}, {'id': 'd', 'instance_type': 'large'}], "
         "'network': {'vpc_name': 'x', 'cidr': '10.0.0.0/16', 'subnets': {'public': {'cidr': '10.0.1.0/24'}}, "
         "'security': {'rules': [{'name': 'a'}]}}, 'monitoring': {'alerts': [{'type': 'cpu'}]}, 'logging': "
-        "{'level': 'info', 'retention_days': 30, 'cloudwatch': {'enabled': true}}}");
+        "{'level': 'info', 'retention_days': 30, 'cloudwatch': {'enabled': true}, 'cloud_logging': {'enabled': false}, "
+        "'log_analytics': {'enabled': true}}, "
+        "'scaling': {'target_cpu_utilization': 70}}");
     deployed_plan(&deployed, "{'nodes': [{'name': 'a', 'bootstrap': {}}]}");
     for (size_t i = 0; i < ARRAY_COUNT(expected); i++) {
         const char *text = note_at(&deployed, expected[i].where);
