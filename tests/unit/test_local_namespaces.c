@@ -313,6 +313,7 @@ static const struct {
     const char *network, *message;
 } bad_networks[] = {
     { "{'cidr': '10.0.0.1/16'}", "the network: \"10.0.0.1/16\" is not an IPv4 CIDR block" },
+    { "{'cidr': '10.0.0.0/29'}", "the network 10.0.0.0/29 is too small" },
     { "{'cidr': '10.0.0.0/16', 'subnets': [{'name': 'one', 'cidr': '10.1.0.0/24'}, {'name': 'two', 'cidr': null}]}",
       "subnet one: 10.1.0.0/24 is not within 10.0.0.0/16, or overlaps another subnet" },
     { "{'cidr': '10.0.0.0/16', 'subnets': [{'name': 'one', 'cidr': '10.0.0.0/24'}, {'name': 'two', 'cidr': "

@@ -14,6 +14,7 @@
 #include "plugins/common/cleanup.h"
 #include "plugins/common/json.h"
 #include "plugins/providers/local/files.h"
+#include "plugins/providers/local/node/search_path.h"
 #include "plugins/providers/local/program.h"
 #include "plugins/providers/local/run.h"
 
@@ -193,7 +194,7 @@ int32_t fabric_probe(struct problem *problem)
         return problem->code;
     }
     for (size_t i = 0; i < ARRAY_COUNT(programs); i++) {
-        AUTO_FREE char *path = local_program_find(programs[i], LOCAL_SYSTEM_PATH);
+        AUTO_FREE char *path = local_program_find(programs[i], NODE_SYSTEM_PATH);
         if (path)
             continue;
         problem_set(problem, MEMORIES_UNSUPPORTED, "namespaces need the program %s", programs[i]);

@@ -45,8 +45,10 @@ static uint32_t state_of_commands(const char *directory, struct problem *problem
         return MEMORIES_STATE_READY;
     problem_set(problem, MEMORIES_FAILED, "a command of the node's bootstrap failed");
     const char *cause = json_get_string(status, "commands_error");
-    problem_cause(problem, "%s", cause ? cause : "");
-    problem_hint(problem, "its output is in %s/log/commands.log", directory);
+    AUTO_FREE char *log = local_format("%s/log/commands.log", directory);
+    AUTO_FREE char *said = log ? local_file_last_line(log) : NULL;
+    problem_cause(problem, "%s%s%s", cause ? cause : "", said ? ": " : "", said ? said : "");
+    problem_hint(problem, "all that it said is in %s, if --keep-on-failure keeps the node", log ? log : directory);
     return MEMORIES_STATE_BROKEN;
 }
 

@@ -12,51 +12,12 @@
 #include <sys/wait.h>
 
 #include "plugins/providers/local/node/base.h"
-
-static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-static bool has_directory(const char *list, const char *directory, size_t length)
-{
-    for (const char *at = list; *at; at += strcspn(at, ":"), at += *at == ':')
-        if (strcspn(at, ":") == length && !strncmp(at, directory, length))
-            return true;
-    return false;
-}
-
-/* Appends the absolute directories of `from` that are not in `list` yet. */
-static void add_directories(char *list, const char *from)
-{
-    for (; *from; from += strcspn(from, ":"), from += *from == ':') {
-        size_t length = strcspn(from, ":");
-        if (*from != '/' || has_directory(list, from, length))
-            continue;
-        if (*list)
-            strcat(list, ":");
-        strncat(list, from, length);
-    }
-}
-
-/* The variables are for those who run an uninstalled tree, or keep programs in their home; a set-id program obeys
- * neither. */
-static char *make_search_path(void)
-{
-    const char *libexec = secure_getenv("MEMORIES_LIBEXEC_DIR");
-    const char *path = secure_getenv("PATH");
-    libexec = libexec && *libexec ? libexec : LIBEXEC_DIRECTORY;
-    path = path ? path : "";
-    char *list = calloc(1, strlen(libexec) + strlen(path) + sizeof default_path + 3);
-    if (!list)
-        return NULL;
-    add_directories(list, libexec);
-    add_directories(list, path);
-    add_directories(list, default_path);
-    return list;
-}
+#include "plugins/providers/local/node/search_path.h"
 
 int32_t child_setup_init(struct child_setup *setup, int directory, const char *path, struct node_error *error)
 {
     *setup = (struct child_setup){ .mark = path, .home_directory = -1 };
-    setup->search_path = make_search_path();
+    setup->search_path = node_search_path();
     if (!setup->search_path || asprintf(&setup->home, "%s/data", path) < 0) {
         setup->home = NULL;
         return node_fail(error, MEMORIES_NO_MEMORY, "out of memory");
