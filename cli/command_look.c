@@ -71,7 +71,7 @@ static int print_audit(const struct session *session, json_object *audit)
 
 static int print_details(const struct session *session, const memories_deployment *deployment)
 {
-    static const char *const headings[] = { "RESOURCE", "TYPE", "STATE", NULL };
+    static const char *const headings[] = { "RESOURCE", "TYPE", "STATE", "ADDRESS", NULL };
     size_t count = memories_deployment_resource_count(deployment);
     printf("Deployment Details for %s:\n", memories_deployment_id(deployment));
     print_field("Name", memories_deployment_name(deployment));
@@ -82,12 +82,18 @@ static int print_details(const struct session *session, const memories_deploymen
     printf("Resources: %zu resource%s\n", count, count == 1 ? "" : "s");
     if (!count)
         return EXIT_OK;
+    json_object *json = document_read(session, memories_deployment_json(deployment));
+    json_object *resources = document_array(json, "resources");
     struct table *table = table_new(headings);
     for (size_t i = 0; i < count; i++) {
+        json_object *outputs = NULL;
+        json_object_object_get_ex(json_object_array_get_idx(resources, i), "outputs", &outputs);
         table_add(table, memories_deployment_resource_key(deployment, i));
         table_add(table, memories_deployment_resource_type(deployment, i));
         table_add(table, memories_deployment_resource_state(deployment, i));
+        table_add(table, document_string(outputs, "address"));
     }
+    json_object_put(json);
     putchar('\n');
     return print_table(session, table, 2);
 }

@@ -11,7 +11,8 @@ const struct option_description option_descriptions[OPTION_COUNT] = {
     [OPTION_KEEP_ON_FAILURE] = { "keep-on-failure", NULL, "when it fails, keep what was made for looking at it",
                                  WORDS_NONE, 'k' },
     [OPTION_WAIT] = { "wait", NULL, "return when the work is done (the default)", WORDS_NONE, 0 },
-    [OPTION_NO_WAIT] = { "no-wait", NULL, "return when the work is under way, where the provider can", WORDS_NONE, 0 },
+    [OPTION_NO_WAIT] = { "no-wait", NULL, "return when everything is switched on; resume waits for the rest",
+                         WORDS_NONE, 0 },
     [OPTION_EVENTS] = { "events", NULL, "report progress on standard error as lines of JSON", WORDS_NONE, 0 },
     [OPTION_SPEC] = { "spec", NULL, "print the spec: the provider-neutral form, as JSON", WORDS_NONE, 0 },
     [OPTION_RESOURCES] = { "resources", NULL, "print the resources: the provider's form, as JSON", WORDS_NONE, 0 },
@@ -23,7 +24,7 @@ const struct option_description option_descriptions[OPTION_COUNT] = {
     [OPTION_PERIOD] = { "period", "SECONDS", "length of one point, also like 5m (default: 300)", WORDS_NONE, 0 },
     [OPTION_PLOT] = { "plot", NULL, "draw a chart of each metric", WORDS_NONE, 0 },
     [OPTION_NODE] = { "node", "NAME", "of this node only", WORDS_NODE, 0 },
-    [OPTION_LINES] = { "lines", "N", "begin with the last N lines of each node, or \"all\" (default: 100)", WORDS_NONE,
+    [OPTION_LINES] = { "lines", "N", "begin with the last N lines of each log, or \"all\" (default: 100)", WORDS_NONE,
                        'n' },
     [OPTION_FOLLOW] = { "follow", NULL, "go on with new lines until Ctrl-C", WORDS_NONE, 'f' },
     [OPTION_JSON] = { "json", NULL, "print the result as one JSON document", WORDS_NONE, 'j' },
@@ -41,7 +42,7 @@ const uint64_t program_options = OPTION(JSON) | OPTION(QUIET) | OPTION(VERBOSE) 
                                  OPTION(PLUGIN_PATH) | OPTION(HELP) | OPTION(VERSION);
 
 #define CONFIG_OPTIONS (OPTION(TOPOLOGY) | OPTION(PROVIDER) | OPTION(NAME) | OPTION(SET))
-#define WORK_OPTIONS (OPTION(WAIT) | OPTION(NO_WAIT) | OPTION(EVENTS))
+#define WORK_OPTIONS (OPTION(WAIT) | OPTION(EVENTS))
 
 const struct command commands[] = {
     {
@@ -50,7 +51,7 @@ const struct command commands[] = {
         .summary = "Deploy what a configuration file describes",
         .details =
             "FILE is YAML or JSON, - for standard input. When a deployment fails, what was made is removed again.",
-        .options = CONFIG_OPTIONS | OPTION(KEEP_ON_FAILURE) | WORK_OPTIONS,
+        .options = CONFIG_OPTIONS | OPTION(KEEP_ON_FAILURE) | WORK_OPTIONS | OPTION(NO_WAIT),
         .arguments_min = 1,
         .arguments_max = 1,
         .words = { WORDS_FILE },
@@ -146,7 +147,7 @@ const struct command commands[] = {
         .arguments = "ID FILE",
         .summary = "Change a deployment to what a configuration file describes",
         .details = "What the change does not concern goes on undisturbed.",
-        .options = (CONFIG_OPTIONS & ~OPTION(NAME)) | WORK_OPTIONS,
+        .options = (CONFIG_OPTIONS & ~OPTION(NAME)) | WORK_OPTIONS | OPTION(NO_WAIT),
         .arguments_min = 2,
         .arguments_max = 2,
         .words = { WORDS_DEPLOYMENT, WORDS_FILE },
@@ -169,7 +170,7 @@ const struct command commands[] = {
         .arguments = "ID",
         .summary = "Switch a stopped deployment on again",
         .details = "",
-        .options = WORK_OPTIONS,
+        .options = WORK_OPTIONS | OPTION(NO_WAIT),
         .arguments_min = 1,
         .arguments_max = 1,
         .words = { WORDS_DEPLOYMENT },
@@ -180,7 +181,7 @@ const struct command commands[] = {
         .arguments = "ID",
         .summary = "Finish what an interrupted command began",
         .details = "The deployment ends in the state that was last asked for.",
-        .options = WORK_OPTIONS,
+        .options = WORK_OPTIONS | OPTION(NO_WAIT),
         .arguments_min = 1,
         .arguments_max = 1,
         .words = { WORDS_DEPLOYMENT },
