@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/report.h"
 #include "cli/screen.h"
+#include "cli/services.h"
 #include "cli/table.h"
 
 static int print_table(const struct session *session, struct table *table, int status)
@@ -199,8 +200,13 @@ static int print_status(const struct session *session, const memories_cluster_st
     print_known(json, "Applied Index", "applied_index", memories_cluster_status_applied_index(status));
     print_field("Status", memories_cluster_status_status(status));
     print_field("Message", document_string(json, "message"));
-    json_object *members = document_array(json, "members");
+    print_field("Address", document_string(json, "address"));
+    json_object *members = document_array(json, "members"), *services = document_array(json, "services");
     int code = members && json_object_array_length(members) ? print_members(session, members) : EXIT_OK;
+    if (code == EXIT_OK && services && json_object_array_length(services)) {
+        putchar('\n');
+        code = services_print(session, services);
+    }
     json_object_put(json);
     return code;
 }
