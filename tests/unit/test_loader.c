@@ -71,6 +71,7 @@ static void teardown(void)
 }
 
 /* A path below root. */
+PRINTF_LIKE(1, 2)
 static char *below(const char *format, ...)
 {
     struct text text = TEXT_INIT;
