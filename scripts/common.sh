@@ -15,7 +15,7 @@ fail() { printf '%s: %s\n' "$0" "$*" >&2; exit 1; }
 
 build_packages='gcc make autoconf automake libtool pkg-config libltdl-dev libcurl4-openssl-dev libjson-c-dev libssl-dev
     libyaml-dev libsqlite3-dev libmicrohttpd-dev'
-run_packages='etcd-server iproute2 nftables'
+run_packages='etcd-server iproute2 nftables procps'
 
 # The packages out of "$@" that are not installed.
 missing_packages() {

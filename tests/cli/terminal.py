@@ -55,6 +55,7 @@ def run(arguments, columns=60, rows=12, keys=(), environment=None):
     if pid == 0:
         os.environ.update({"TERM": "xterm", "LC_ALL": "C.UTF-8"})
         os.environ.update(environment or {})
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test run in the background inherits that it is ignored
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.execv(program, ["memories"] + arguments)
     keys, arrived, seen, deadline = list(keys), b"", 0, time.monotonic() + 60

@@ -140,7 +140,7 @@ static void write_files(size_t index)
         const char *secret = secrets_get(cluster.secrets, json_get_string(file, "secret"), &bytes, &error);
         must(!secret, error);
         AUTO_FREE char *path = with_directories(json_get_string(file, "path"), index);
-        must(file_write(path, secret, bytes, 0600, &error), error);
+        must(file_write(path, secret, bytes, 0600, false, &error), error);
     }
 }
 

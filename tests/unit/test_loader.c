@@ -86,7 +86,7 @@ static char *below(const char *format, ...)
 static void write_file(const char *path, const void *content, size_t bytes)
 {
     memories_error *error = NULL;
-    int failed = file_write(path, content, bytes, 0644, &error);
+    int failed = file_write(path, content, bytes, 0644, false, &error);
     ck_assert_msg(!failed, "%s", memories_error_message(error));
 }
 

@@ -153,6 +153,22 @@ START_TEST(a_lost_key_is_made_anew)
 }
 END_TEST
 
+/* Only the authority is synced to the disk: files of the others may be found empty or short. */
+START_TEST(what_a_loss_of_power_spoilt_is_made_anew)
+{
+    static const char *const files[] = { "nodes/node1.key", "nodes/node1.crt", "client.key", "client.crt" };
+    secrets_free(prepared("node1", "10.0.0.1"));
+    AUTO_FREE char *path = text_format("%s/%s", directory, files[_i % 4]);
+    ck_assert_int_eq(truncate(path, _i < 4 ? 0 : 100), 0);
+    struct secrets *secrets = prepared("node1", "10.0.0.1");
+    ck_assert_int_eq(verify(secrets, "secret:node/node1/certificate", X509_PURPOSE_SSL_SERVER, "node1", NULL), X509_V_OK);
+    ck_assert_int_eq(verify(secrets, "secret:client/certificate", X509_PURPOSE_SSL_CLIENT, NULL, NULL), X509_V_OK);
+    AUTO_FREE char *again = file_read(path, 65536, NULL, NULL);
+    ck_assert_ptr_nonnull(strstr(again, "-----END"));
+    secrets_free(secrets);
+}
+END_TEST
+
 static const char *const wrong_references[] = { "",
                                                 "secret:",
                                                 "secret:ca/key", /* the CA's key is for nobody */
@@ -233,6 +249,7 @@ int main(void)
     tcase_add_test(certificates, only_the_owner_may_read);
     tcase_add_test(certificates, what_fits_stays_and_new_addresses_renew);
     tcase_add_test(certificates, a_lost_key_is_made_anew);
+    tcase_add_loop_test(certificates, what_a_loss_of_power_spoilt_is_made_anew, 0, 8);
     tcase_add_loop_test(certificates, wrong_references_give_nothing, 0, (int)ARRAY_COUNT(wrong_references));
     tcase_add_loop_test(certificates, node_names_cannot_leave_the_directory, 0, (int)ARRAY_COUNT(wrong_names));
     tcase_add_test(certificates, removing_leaves_nothing_and_twice_is_fine);
