@@ -6,7 +6,8 @@ include tests/fuzz/fuzz.mk
 include tests/unit/local.mk
 include tests/end_to_end/end_to_end.mk
 include tests/cli/cli_tests.mk
-EXTRA_DIST += tests/env.sh
+TESTS += tests/style.sh
+EXTRA_DIST += tests/env.sh tests/style.sh
 
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
