@@ -809,7 +809,8 @@ static void walk(void)
 /* Lets a child walk the steps and dies at commit `n`. True when it came to its end. */
 static bool walk_until(int n)
 {
-    AUTO_FREE char *text = text_format("%d", n);
+    char text[16];
+    snprintf(text, sizeof text, "%d", n);
     pid_t child = fork();
     if (child == 0) {
         setenv("MEMORIES_CRASH_AT", text, 1);

@@ -454,7 +454,7 @@ START_TEST(a_thousand_intents_keep_their_order)
 {
     struct lease *lease = lease_new_deployment();
     static struct journal_entry entries[1000];
-    static char keys[1000][16];
+    static char keys[1000][32];
     AUTO_JSON json_object *inputs = parse("{}");
     for (int i = 0; i < 1000; i++) {
         snprintf(keys[i], sizeof keys[i], "node/%d", i);
