@@ -289,8 +289,9 @@ static const struct {
 START_TEST(every_point_can_be_survived)
 {
     enum operation operation = walks[_i].operation, finished_by = walks[_i].finished_by;
+    int step = getenv("MEMORIES_UNDER_VALGRIND") ? 5 : 1; /* there, every point would take a quarter of an hour */
     int point = 1, code;
-    for (;; point++) {
+    for (;; point += step) {
         prepare(operation);
         code = run(operation, point);
         if (code >= 0)
@@ -310,7 +311,7 @@ START_TEST(every_point_can_be_survived)
     ck_assert_int_eq(code, 0);
     ck_assert_int_gt(point, 4); /* the points are compiled in */
     expect_done(operation, point);
-    printf("%s: %d crash points\n", walks[_i].name, point - 1);
+    printf("%s: %d crash points\n", walks[_i].name, (point + step - 2) / step);
 }
 END_TEST
 
