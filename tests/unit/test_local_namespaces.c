@@ -490,7 +490,7 @@ int main(int argc, char **argv)
     local_fixture_helper(argc, argv);
     struct problem problem = { 0 };
     if (fabric_probe(&problem)) {
-        printf("skipped: %s: %s\n", problem.message, problem.cause);
+        printf("skipped: %s%s%s\n", problem.message, *problem.cause ? ": " : "", problem.cause);
         return 77;
     }
     Suite *suite = suite_create("local namespaces");
