@@ -216,20 +216,40 @@ static int forget_replaced(struct session *session, memories_error **error)
     return error_no_memory(error);
 }
 
+static json_object *replaced_nodes(struct session *session)
+{
+    return json_get_array(json_get_object(session->record, "membership"), "replacing");
+}
+
+/* {name: true} as the records have it. New reference. */
+static json_object *recorded_leaving(struct session *session, memories_error **error)
+{
+    AUTO_JSON json_object *recorded = store_resource_list(session->store, session->id, error);
+    AUTO_JSON json_object *wanted = recorded ? nodes_of(json_get_array(session->record, "resources")) : NULL;
+    json_object *leaving = wanted ? find_leaving(recorded, wanted, replaced_nodes(session)) : NULL;
+    if (recorded && !leaving)
+        error_no_memory(error);
+    return leaving;
+}
+
+int session_has_leaving(struct session *session, bool *has, memories_error **error)
+{
+    AUTO_JSON json_object *leaving = recorded_leaving(session, error);
+    *has = leaving && json_object_object_length(leaving) && session->topology->ops.topology.release;
+    return leaving ? 0 : MEMORIES_FAILED;
+}
+
 int session_release(struct session *session, memories_error **error)
 {
+    json_object *replaced = replaced_nodes(session);
     if (!session->topology->ops.topology.release)
         return 0;
-    json_object *replaced = json_get_array(json_get_object(session->record, "membership"), "replacing");
-    AUTO_JSON json_object *recorded = store_resource_list(session->store, session->id, error);
-    AUTO_JSON json_object *wanted = nodes_of(json_get_array(session->record, "resources"));
-    AUTO_JSON json_object *leaving = recorded && wanted ? find_leaving(recorded, wanted, replaced) : NULL;
+    AUTO_JSON json_object *leaving = recorded_leaving(session, error);
     if (!leaving)
-        return recorded ? error_no_memory(error) : MEMORIES_FAILED;
+        return MEMORIES_FAILED;
     int failed = 0;
     if (json_object_object_length(leaving)) {
-        json_object_put(recorded);
-        recorded = session_observe(session, error); /* whose machine is gone needs no goodbye */
+        AUTO_JSON json_object *recorded = session_observe(session, error); /* whose machine is gone needs no goodbye */
         if (!recorded)
             return MEMORIES_FAILED;
         failed = let_go(session, recorded, leaving, error);

@@ -536,6 +536,12 @@ static int realize_stopped(struct session *session, memories_error **error)
     return failed;
 }
 
+/* Everything is made, and has not been seen to work yet. */
+static const char *status_unseen(const char *reason)
+{
+    return !strcmp(reason, "scale") ? "scaling" : !strcmp(reason, "heal") ? "healing" : "starting";
+}
+
 static int realize_running(struct session *session, bool wait, memories_error **error)
 {
     int failed = session_prepare_secrets(session, json_get_object(session->record, "choices"), error);
@@ -546,7 +552,7 @@ static int realize_running(struct session *session, bool wait, memories_error **
     if (failed)
         return failed;
     if (!wait)
-        return session_set_status(session, "starting", error);
+        return session_set_status(session, status_unseen(session->reason), error);
     failed = converge(session, error);
     if (!failed)
         failed = session_set_status(session, "running", error);

@@ -76,6 +76,8 @@ int session_refuse_remakes(struct session *session, json_object *spec, const str
 int session_inspect(const struct plan *plan, void *session, memories_error **error);
 /* release.c: lets the nodes go that are not wanted any more or are to be replaced, and destroys them. */
 int session_release(struct session *session, memories_error **error);
+/* release.c: whether there are such nodes. */
+int session_has_leaving(struct session *session, bool *has, memories_error **error);
 /* release.c: asks the topology whether the recorded nodes that `spec` does not have, and those in `replaced` (array of
  * names, or NULL), can go. Changes nothing. */
 int session_release_check(struct session *session, json_object *spec, json_object *replaced, memories_error **error);
