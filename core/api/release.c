@@ -143,60 +143,34 @@ static int destroy_released(struct session *session, json_object *recorded, json
     return target ? session_run_engine(session, target, false, error) : error_no_memory(error);
 }
 
-static int timed_out(struct session *session, const char *message, int64_t limit_ms, memories_error **error)
-{
-    error_set(error, MEMORIES_TIMEOUT, "%s: the nodes that are to go could not be let go within %lld s", session->id,
-              (long long)(limit_ms / 1000));
-    error_cause(error, "%s", message ? message : "the topology gave no reason");
-    error_hint(error, "go on with: memories resume %s; or keep them: memories scale %s with the former numbers",
-               session->id, session->id);
-    return MEMORIES_TIMEOUT;
-}
+struct letting_go {
+    struct session *session;
+    json_object *recorded;
+    json_object *leaving;
+};
 
-/* One answer of the topology: its words for the operator, and what has become free. */
-static int take_answer(struct session *session, json_object *recorded, json_object *leaving, json_object *answer,
-                       char **last, memories_error **error)
+static int take_answer(json_object *answer, void *user_data, memories_error **error)
 {
-    const char *message = json_get_string(answer, "message");
-    if (message && (!*last || strcmp(*last, message))) {
-        session_say(session, MEMORIES_EVENT_PROGRESS, "release", message);
-        free(*last);
-        *last = strdup(message);
-    }
+    struct letting_go *going = user_data;
     size_t count = 0;
-    int failed = note_released(answer, leaving, &count, error);
-    return !failed && count ? destroy_released(session, recorded, leaving, error) : failed;
+    int failed = note_released(answer, going->leaving, &count, error);
+    return !failed && count ? destroy_released(going->session, going->recorded, going->leaving, error) : failed;
 }
 
 /* Calls release until it is done; each node is destroyed as soon as it is free, whatever the others do. */
 static int let_go(struct session *session, json_object *recorded, json_object *leaving, memories_error **error)
 {
     AUTO_JSON json_object *request = request_of(session, recorded, leaving, error);
-    if (!request)
-        return MEMORIES_NO_MEMORY;
-    session_say(session, MEMORIES_EVENT_PHASE, "release", "letting nodes go");
-    int64_t began = clock_monotonic_ms(), limit = session_limit_ms(session);
-    AUTO_FREE char *last = NULL;
-    while (!atomic_load(&session->context->cancel)) {
-        AUTO_JSON json_object *answer = NULL;
-        AUTO_ERROR memories_error *problem = NULL;
-        if (json_set_int(request, "elapsed_ms", clock_monotonic_ms() - began))
-            return error_no_memory(error);
-        int failed = call_document(session->topology, &session->environment, "release",
-                                   session->topology->ops.topology.release, request, &answer, &problem);
-        if (failed && !memories_error_retryable(problem))
-            return error_move(error, STEAL(problem));
-        if (!failed)
-            failed = take_answer(session, recorded, leaving, answer, &last, &problem);
-        if (!failed && json_get_bool(answer, "done", false))
-            return 0;
-        if (failed && !memories_error_retryable(problem))
-            return error_move(error, STEAL(problem));
-        if (clock_monotonic_ms() - began > limit)
-            return timed_out(session, last, limit, error);
-        session_wait(session, json_get_int(answer, "poll_after_ms", 500));
-    }
-    return session_cancelled(session, error);
+    AUTO_JSON json_object *answer = NULL;
+    struct letting_go going = { session, recorded, leaving };
+    const struct session_steps steps = { .slot_name = "release",
+                                         .slot = session->topology->ops.topology.release,
+                                         .request = request,
+                                         .doing = "letting nodes go",
+                                         .too_late = "could not let its nodes go",
+                                         .on_answer = take_answer,
+                                         .user_data = &going };
+    return request ? session_repeat(session, &steps, &answer, error) : MEMORIES_NO_MEMORY;
 }
 
 /* From here on the nodes that were to be replaced are like ones that were never made. */
