@@ -26,10 +26,10 @@ ask() {
 }
 b64() { printf '%s' "$1" | base64; }
 
+# Elected anew. On a busy machine the old leader may be back before that, and win.
 has_new_leader() {
     now=$(status "$id") || return 1
-    leader_now=$(field leader "$now")
-    [ "$leader_now" != None ] && [ "$leader_now" != "$leader" ] && [ "$(field term "$now")" -gt "$term" ]
+    [ "$(field leader "$now")" != None ] && [ "$(field term "$now")" -gt "$term" ]
 }
 is_running() { [ "$(field status "$(status "$id")")" = running ]; }
 
@@ -56,11 +56,13 @@ walk() {
     if curl -sS --max-time 8 -k "$url/health" >/dev/null 2>&1; then fail "a client without certificate was served"; fi
     contains "$(ask node1 /v3/kv/put "{\"key\":\"$(b64 colour)\",\"value\":\"$(b64 green)\"}")" revision
 
-    # the leader dies: another one leads within 5 s, and the supervisor brings the old one back
+    # the leader dies: a leader of a higher term is seen, and the supervisor brings the old one back
     victim=$(pgrep -f "etcd --name $leader .*$id") || fail "no etcd process of $leader"
+    killed=$(date +%s%3N)
     kill -9 "$victim"
-    wait_until 5 has_new_leader
-    wait_until 10 is_running
+    wait_until 60 has_new_leader
+    echo "$isolation: $leader killed; $(field leader "$now") seen as leader after $(($(date +%s%3N) - killed)) ms"
+    wait_until 60 is_running
     contains "$(ask "$leader" /v3/kv/range "{\"key\":\"$(b64 colour)\"}")" "$(b64 green)"
 
     # stop and start keep data and identity
@@ -72,16 +74,16 @@ walk() {
     expect 0 memories list --json
     contains "$out" '"status":"stopped"'
     expect 0 memories start "$id"
-    wait_until 10 is_running
+    wait_until 60 is_running
     contains "$(ask node2 /v3/kv/range "{\"key\":\"$(b64 colour)\"}")" "$(b64 green)"
     equal "$(status "$id" | python3 -c 'import json, sys; print([m.get("id") for m in json.load(sys.stdin)["members"]])')" "$ids"
 
     # a killed supervisor is a stopped node, not a running one
     supervisor=$(pgrep -f "memories-node .*$id/nodes/node1") || fail "no supervisor of node1"
     kill -9 "$supervisor"
-    wait_until 10 node_is_stopped node1
+    wait_until 60 node_is_stopped node1
     expect 0 memories start "$id"
-    wait_until 10 is_running
+    wait_until 60 is_running
 
     # a second one at the same time
     expect 0 memories deploy "$srcdir/examples/custom-network.yaml" --provider local --set isolation="$isolation"
