@@ -66,7 +66,7 @@ static struct module *module_new(const char *path, memories_error **error)
 
 /* ---- From path to code ------------------------------------------------------------------------------------------- */
 
-static enum load_failure check_path(const char *path, struct stat *info, memories_error **error)
+enum load_failure loader_check_path(const char *path, struct stat *info, memories_error **error)
 {
     static const char hint[] = "memories plugins lists the plugins that were found";
     AUTO_ERROR memories_error *problem = NULL;
@@ -85,13 +85,8 @@ static enum load_failure check_path(const char *path, struct stat *info, memorie
     return LOAD_OK;
 }
 
-static unsigned minor_of(const char *version)
-{
-    return (unsigned)strtoul(strchr(version, '.') + 1, NULL, 10);
-}
-
 /* A file without metadata is let through: what it says is then only known from its code. */
-static enum load_failure check_metadata(const char *path, const struct plugin_file_name *file, memories_error **error)
+enum load_failure loader_check_metadata(const char *path, const struct plugin_file_name *file, memories_error **error)
 {
     AUTO_ERROR memories_error *problem = NULL;
     AUTO_JSON json_object *metadata = metadata_read(path, &problem);
@@ -100,10 +95,7 @@ static enum load_failure check_metadata(const char *path, const struct plugin_fi
     if (!metadata)
         return refuse(LOAD_LINK, path, "make the file readable", error, "it can't be read: %s",
                       memories_error_cause(problem) ? memories_error_cause(problem) : memories_error_message(problem));
-    const char *abi = json_get_string(metadata, "abi");
-    enum load_failure failure =
-        descriptor_check_version(path, (unsigned)strtoul(abi, NULL, 10), minor_of(abi),
-                                 minor_of(json_get_string(metadata, "needs")), error);
+    enum load_failure failure = descriptor_check_metadata(path, metadata, error);
     return failure ? failure
                    : descriptor_check_name(path, plugin_kind_of(json_get_string(metadata, "kind")),
                                            json_get_string(metadata, "name"), file, error);
@@ -123,7 +115,7 @@ static enum load_failure refuse_link(const char *path, const char *cause, memori
     return LOAD_LINK;
 }
 
-static enum load_failure check_object(const char *path, memories_error **error)
+enum load_failure loader_check_object(const char *path, memories_error **error)
 {
     AUTO_ERROR memories_error *problem = NULL;
     if (!object_check(path, &problem))
@@ -266,9 +258,9 @@ static enum load_failure load_module(const char *path, const struct plugin_file_
                                      struct module **module, memories_error **error)
 {
     memories_plugin_query_fn *query = NULL;
-    enum load_failure failure = check_metadata(path, file, error);
+    enum load_failure failure = loader_check_metadata(path, file, error);
     if (!failure)
-        failure = check_object(path, error);
+        failure = loader_check_object(path, error);
     if (!failure)
         failure = load_code(path, &query, error);
     if (failure)
@@ -286,7 +278,7 @@ static enum load_failure open_file(const char *path, struct module **module, mem
 {
     struct stat info;
     struct plugin_file_name file;
-    enum load_failure failure = check_path(path, &info, error);
+    enum load_failure failure = loader_check_path(path, &info, error);
     if (failure)
         return failure;
     if (!plugin_file_name_parse(path, &file))

@@ -64,6 +64,8 @@ json_object *loader_list(const char *search_path, memories_error **error);
 json_object *metadata_read(const char *path, memories_error **error);
 /* The same from memory, for fuzzing. NULL when there is no well-formed block. */
 json_object *metadata_parse(const char *bytes, size_t count);
+/* The description that MEMORIES_PLUGIN_DESCRIPTION put into the file; MEMORIES_NOT_FOUND when there is none. */
+json_object *metadata_description(const char *path, memories_error **error);
 
 /* trust.c: 0 when neither the file nor a directory above it can be written by others than root and this user. */
 int trust_check(const char *path, memories_error **error);

@@ -7,5 +7,5 @@ core_sources += \
 	core/loader/name.c core/loader/name.h \
 	core/loader/object.c core/loader/object.h \
 	core/loader/refuse.c core/loader/refuse.h \
-	core/loader/search.c \
+	core/loader/search.c core/loader/search.h \
 	core/loader/trust.c

@@ -307,6 +307,22 @@ typedef const struct memories_plugin_descriptor *memories_plugin_query_fn(void);
  * empty line. */
 #define MEMORIES_PLUGIN_MARKER "@(#)memories-plugin\n"
 
+/* The block by which a tool shows a plugin's description, its configuration schema among it, without running the plugin:
+ * JSON behind the marker, up to the NUL. */
+#define MEMORIES_DESCRIPTION_MARKER "@(#)memories-description\n"
+
+/*
+ * Emits that block, and `name_` as a pointer to its text, so that tools and the slot `describe` say the same. Optional.
+ * At file scope, once:
+ *
+ *     MEMORIES_PLUGIN_DESCRIPTION(example_description, "{\"version\": 1, \"summary\": \"an example\", \"schema\": {}}")
+ *
+ * and then, in describe: return host->result(call, example_description);
+ */
+#define MEMORIES_PLUGIN_DESCRIPTION(name_, text_)                                                                      \
+    MEMORIES_PLUGIN_SECTION static const char name_##_block[] = MEMORIES_DESCRIPTION_MARKER text_;                     \
+    static const char *const name_ = name_##_block + sizeof MEMORIES_DESCRIPTION_MARKER - 1;
+
 /*
  * Emits the metadata block, the descriptor and the entry point. At file scope, once:
  *

@@ -1,0 +1,4 @@
+# The author's kit: the program `memories-plugin`, its templates and its checks.
+kit_tests = tests/kit/usage.sh tests/kit/dump.sh tests/kit/doctor.sh
+TESTS += $(kit_tests)
+EXTRA_DIST += $(kit_tests)
