@@ -30,6 +30,8 @@ enum load_failure {
 };
 const char *load_failure_name(enum load_failure failure);
 
+struct decorator;
+
 struct plugin {
     uint32_t kind;
     char *name;
@@ -45,6 +47,7 @@ struct plugin {
     } ops;
     json_object *description; /* describe()'s answer, checked; filled at load */
     pthread_mutex_t *lock;    /* held round every call; NULL when the plugin is concurrent */
+    struct decorator *decorator; /* the outermost round every call, see decorator.h; NULL: none */
 };
 
 /* Finds NAME of a kind along `search_path` (colon-separated; NULL: MEMORIES_PLUGIN_PATH unless the process is set-id,
