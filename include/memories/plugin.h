@@ -300,6 +300,13 @@ typedef const struct memories_plugin_descriptor *memories_plugin_query_fn(void);
 #define MEMORIES_PLUGIN_SECTION
 #endif
 
+/* The entry point is found by its name, which C++ must not decorate. */
+#ifdef __cplusplus
+#define MEMORIES_PLUGIN_LINKAGE extern "C"
+#else
+#define MEMORIES_PLUGIN_LINKAGE
+#endif
+
 #define MEMORIES_STRINGIFY_(x) #x
 #define MEMORIES_STRINGIFY(x) MEMORIES_STRINGIFY_(x)
 
@@ -351,9 +358,9 @@ typedef const struct memories_plugin_descriptor *memories_plugin_query_fn(void);
         threads_,                                                                                                      \
         0,                                                                                                             \
         ops_};                                                                                                         \
-    MEMORIES_PLUGIN_EXPORT const struct memories_plugin_descriptor                                                     \
+    MEMORIES_PLUGIN_LINKAGE MEMORIES_PLUGIN_EXPORT const struct memories_plugin_descriptor                             \
         *kind_##_##name_##_LTX_memories_plugin_query(void);                                                            \
-    MEMORIES_PLUGIN_EXPORT const struct memories_plugin_descriptor                                                     \
+    MEMORIES_PLUGIN_LINKAGE MEMORIES_PLUGIN_EXPORT const struct memories_plugin_descriptor                             \
         *kind_##_##name_##_LTX_memories_plugin_query(void)                                                             \
     {                                                                                                                  \
         return &memories_descriptor_##kind_##_##name_;                                                                 \

@@ -22,6 +22,9 @@
 #define OUTPUT_BYTES_MAX (16u << 10)
 #define REPORT_BYTES_MAX (64u << 20)
 
+/* What a child that took too long gets to say where it is. */
+#define LAST_WORDS_MS 1000
+
 static volatile sig_atomic_t caught;
 
 static void on_signal(int number)
@@ -34,8 +37,11 @@ void child_catch_signals(void)
     static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
     struct sigaction action = { .sa_handler = on_signal }; /* without SA_RESTART: poll shall wake up */
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < ARRAY_COUNT(signals); i++)
-        sigaction(signals[i], &action, NULL);
+    for (size_t i = 0; i < ARRAY_COUNT(signals); i++) {
+        struct sigaction before;
+        if (!sigaction(signals[i], NULL, &before) && before.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+    }
 }
 
 int child_interrupted(void)
@@ -96,6 +102,16 @@ static void drain(struct child *child)
     }
 }
 
+/* SIGABRT first: who handles it can tell what it was doing. */
+static void end_child(const struct child *child)
+{
+    struct pollfd fd = { .fd = child->pidfd, .events = POLLIN };
+    kill(child->pid, SIGABRT);
+    poll(&fd, 1, LAST_WORDS_MS);
+    kill(-child->pid, SIGKILL);
+    kill(child->pid, SIGKILL);
+}
+
 /* Until the child ends; programs that it leaves behind may keep the pipes open. */
 static void listen_to(struct child *child, uint32_t timeout_ms, struct child_end *end)
 {
@@ -108,8 +124,7 @@ static void listen_to(struct child *child, uint32_t timeout_ms, struct child_end
         end->interrupted = caught != 0;
         end->timed_out = left_ms <= 0;
         if (end->interrupted || end->timed_out) {
-            kill(-child->pid, SIGKILL);
-            kill(child->pid, SIGKILL);
+            end_child(child);
             break;
         }
         if (poll(fds, ARRAY_COUNT(fds), (int)left_ms) < 0)

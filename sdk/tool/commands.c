@@ -9,6 +9,12 @@
 #include "sdk/tool/tool.h"
 
 const struct tool_option tool_options[TOOL_OPTION_COUNT] = {
+    [TOOL_OPTION_DIRECTORY] = { "directory", "DIR", "where it is written, instead of KIND-NAME", 'd' },
+    [TOOL_OPTION_CONFIG] = { "config", "FILE", "check with this configuration instead of an empty one", 'c' },
+    [TOOL_OPTION_ONLY] = { "only", "CASE[,CASE...]", "run only these cases", 0 },
+    [TOOL_OPTION_TIMEOUT] = { "timeout", "SECONDS", "how long a case may take (default: 60)", 0 },
+    [TOOL_OPTION_SKIPS_OK] = { "skips-ok", NULL, "skipped cases don't make it end with exit code 3", 0 },
+    [TOOL_OPTION_TAP] = { "tap", NULL, "print the Test Anything Protocol", 0 },
     [TOOL_OPTION_DEPS] = { "deps", "[=FORM]",
                            "print only the line by which a package depends on a core that can run it; "
                            "FORM: deb (the default) or rpm",
@@ -23,6 +29,27 @@ const struct tool_option tool_options[TOOL_OPTION_COUNT] = {
 #define PROGRAM_OPTIONS (TOOL_OPTION(HELP) | TOOL_OPTION(VERSION))
 
 const struct tool_command tool_commands[] = {
+    {
+        .name = "new",
+        .arguments = "provider|topology NAME",
+        .summary = "Write the project of a new plugin, which builds and works as it is",
+        .details = "",
+        .options = TOOL_OPTION(DIRECTORY),
+        .arguments_min = 2,
+        .arguments_max = 2,
+        .run = tool_new,
+    },
+    {
+        .name = "check",
+        .arguments = "FILE",
+        .summary = "Find out whether a plugin does what it must",
+        .details = "Needs no account: a provider's cases that need one are skipped. Nothing is left behind.",
+        .options = TOOL_OPTION(CONFIG) | TOOL_OPTION(ONLY) | TOOL_OPTION(TIMEOUT) | TOOL_OPTION(SKIPS_OK) |
+                   TOOL_OPTION(PLUGIN_PATH) | TOOL_OPTION(JSON) | TOOL_OPTION(TAP),
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .run = tool_check,
+    },
     {
         .name = "dump",
         .arguments = "FILE",
@@ -113,6 +140,8 @@ static void tables_fill(struct getopt_tables *tables, uint64_t options, bool sto
         *longs++ = (struct option){ option->name, argument, NULL, LONG_BASE + id };
         if (option->letter)
             *letter++ = option->letter;
+        if (option->letter && argument == required_argument)
+            *letter++ = ':';
     }
     *letter = '\0';
     *longs = (struct option){ NULL, 0, NULL, 0 };
@@ -133,7 +162,7 @@ static int report_bad_option(const struct tool_request *request, int result, cha
 {
     const char *name = optopt >= LONG_BASE ? tool_options[optopt - LONG_BASE].name : NULL;
     if (result == ':')
-        return tool_report_usage(request, "option --%s needs a value", name ? name : "?");
+        return tool_report_usage(request, "option --%s needs a value", name ? name : tool_options[id_of(optopt)].name);
     if (name)
         return tool_report_usage(request, "option --%s takes no value", name);
     if (optopt)

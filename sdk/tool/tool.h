@@ -22,6 +22,12 @@ enum tool_exit {
 };
 
 enum tool_option_id {
+    TOOL_OPTION_DIRECTORY,
+    TOOL_OPTION_CONFIG,
+    TOOL_OPTION_ONLY,
+    TOOL_OPTION_TIMEOUT,
+    TOOL_OPTION_SKIPS_OK,
+    TOOL_OPTION_TAP,
     TOOL_OPTION_DEPS,
     TOOL_OPTION_SCHEMA,
     TOOL_OPTION_PLUGIN_PATH,
@@ -72,6 +78,8 @@ static inline bool tool_has(const struct tool_request *request, enum tool_option
 int tool_read(struct tool_request *request, int argc, char **argv);
 
 /* Each runs one command and returns the exit code; errors have been reported. */
+int tool_new(const struct tool_request *request);
+int tool_check(const struct tool_request *request);
 int tool_dump(const struct tool_request *request);
 int tool_doctor(const struct tool_request *request);
 

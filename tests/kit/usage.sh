@@ -21,6 +21,7 @@ wrong 'unknown option --bogus' dump --bogus x
 wrong 'unknown option -Z' dump -Z x
 wrong 'option --plugin-path needs a value' doctor x --plugin-path
 wrong 'option --json takes no value' dump --json=yes x
+wrong 'option --directory needs a value' new provider x -d
 wrong 'dump needs FILE' dump
 wrong 'dump: unexpected argument "y"' dump x y
 wrong 'doctor needs NAME|FILE' doctor
@@ -41,7 +42,7 @@ for command in $commands; do
     tells=$({ sed -n "/^\.SS $command/,/^\.S[SH]/p" "$page" | plain | grep -A 1 '^\.TP'; echo --help; } | options)
     equal "$command: $tells" "$command: $has"
 done
-for code in 0 1 2; do
+for code in 0 1 2 3; do
     contains "$(sed -n '/^\.SH EXIT STATUS/,$p' "$page")" ".B $code"
 done
 
