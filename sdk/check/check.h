@@ -111,13 +111,11 @@ void case_linking(struct check *check);
 /* common_cases.c */
 void setup_old_core(void);
 void case_old_core(struct check *check);
-void case_load(struct check *check);
 void case_describe(struct check *check);
 void case_pure(struct check *check);
 void case_versions(struct check *check);
 void case_bad_requests(struct check *check);
 void case_no_memory(struct check *check);
-void setup_borrowed(void);
 void case_borrowed(struct check *check);
 void case_threads(struct check *check);
 void case_cancel(struct check *check);

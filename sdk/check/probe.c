@@ -252,11 +252,32 @@ static void probe_progress(struct memories_call *call, size_t index, const char 
     core_host->progress(call, index, text);
 }
 
+/* Where the host table of each minor ended: a line for each that appended something. */
+#define END_OF(field) (offsetof(struct memories_host, field) + sizeof(((struct memories_host *)0)->field))
+static const struct {
+    uint32_t minor;
+    size_t bytes;
+} host_ends[] = { { 0, END_OF(progress) } };
+
+/* The table as a core with `minor` had it, with nothing readable behind its end. */
+static const struct memories_host *old_table(const struct memories_host *table, uint32_t minor)
+{
+    size_t bytes = host_ends[0].bytes;
+    for (size_t i = 0; i < ARRAY_COUNT(host_ends) && host_ends[i].minor <= minor; i++)
+        bytes = host_ends[i].bytes;
+    struct memories_host *old = guard_new(bytes, sizeof(void *), "the host table of the oldest core that it runs on");
+    if (!old)
+        return NULL;
+    memcpy(old, table, bytes);
+    old->size = (uint32_t)bytes;
+    old->abi_minor = minor;
+    return old;
+}
+
 /* What is newer than this file stays as the core has it. */
-static const struct memories_host *host_table(const struct memories_host *real)
+static const struct memories_host *host_table(const struct memories_host *real, uint32_t needed_minor)
 {
     static struct memories_host table;
-    const size_t bytes_1_0 = offsetof(struct memories_host, progress) + sizeof table.progress;
     core_host = real;
     table = *real;
     table.allocate = probe_allocate;
@@ -272,15 +293,7 @@ static const struct memories_host *host_table(const struct memories_host *real)
     table.operation_result = probe_operation_result;
     table.operation_failed = probe_operation_failed;
     table.progress = probe_progress;
-    if (!probe.old_core)
-        return &table;
-    struct memories_host *old = guard_new(bytes_1_0, sizeof(void *), "the host table of a core with plugin ABI 1.0");
-    if (!old)
-        return NULL;
-    memcpy(old, &table, bytes_1_0);
-    old->size = (uint32_t)bytes_1_0;
-    old->abi_minor = 0;
-    return old;
+    return probe.old_core ? old_table(&table, needed_minor) : &table;
 }
 
 /* ---- The decorator ----------------------------------------------------------------------------------------------- */
@@ -361,7 +374,8 @@ static void *pass_in_thread(void *argument)
 static int32_t probe_call(struct decorator *decorator, const struct invocation *invocation, struct memories_call *call)
 {
     struct invocation changed = *invocation;
-    if (invocation->shape == INVOCATION_INIT && !(changed.host = host_table(invocation->host)))
+    if (invocation->shape == INVOCATION_INIT &&
+        !(changed.host = host_table(invocation->host, call->plugin->abi_minor_needed)))
         return MEMORIES_NO_MEMORY;
     counts.allocations = 0;
     if (!probe.new_thread)

@@ -24,7 +24,7 @@ enum probe_http {
 
 struct probe {
     bool lend;              /* what a call is given, and what the host gives it, is taken away when it is over */
-    bool old_core;          /* before loading: the host table is that of ABI 1.0, with nothing readable behind it */
+    bool old_core;          /* before loading: the host table is the oldest that the plugin knows, and ends in nothing */
     bool new_thread;        /* each call comes from a thread of its own */
     unsigned meet;          /* so many threads wait for each other (for a moment) in each host function; 0: none */
     size_t fail_allocation; /* which allocation of a call fails, from 1; 0: none */

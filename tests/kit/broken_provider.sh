@@ -22,7 +22,7 @@ broken linking 'linked with libmemories-core' $p 's/^static const struct memorie
 extra_ldflags=''
 
 # Versions
-broken old-core 'it read behind the end of the host table of a core with plugin ABI 1.0' $p \
+broken old-core 'it read behind the end of the host table of the oldest core that it runs on' $p \
     's/^    host = given;/&\n    if (*(void *volatile const *)((const char *)given + given->size)) host = given;/'
 broken versions 'prepare: it took a request of version 99' $p 's/if (version <= DOCUMENT_VERSION)/if (version)/'
 broken versions 'with the code internal' $p 's/fail(call, MEMORIES_UNSUPPORTED, NULL, "use/fail(call, MEMORIES_INTERNAL, NULL, "use/'
