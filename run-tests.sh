@@ -4,7 +4,7 @@
 # For Debian 12, as root (everything) or as a user with sudo (what needs root is skipped, and says so).
 # --quick: without the sanitizer build.
 . "$(dirname "$0")/scripts/common.sh"
-test_packages='check g++ clang python3 procps abigail-tools'
+test_packages='check g++ clang python3 curl abigail-tools'
 
 quick=
 case ${1:-} in

@@ -18,6 +18,7 @@ include plugins/common/common.mk
 include plugins/providers/local/local.mk
 include plugins/topologies/standalone/standalone.mk
 include plugins/topologies/consensus/consensus.mk
+include plugins/topologies/swarmed/swarmed.mk
 
 EXTRA_DIST += plugins/builtin.sh
 if STATIC_PLUGINS

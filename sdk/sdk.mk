@@ -65,3 +65,6 @@ nobase_dist_kit_DATA = \
 # For plugins built with autoconf.
 aclocaldir = $(datadir)/aclocal
 dist_aclocal_DATA = sdk/m4/memories.m4
+
+dist_man_MANS += docs/man/memories-plugin.1
+EXTRA_DIST += docs/abi-changelog.md

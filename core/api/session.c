@@ -50,6 +50,18 @@ void session_say(struct session *session, uint32_t kind, const char *operation, 
     context_emit(session->context, &event, NULL);
 }
 
+void session_say_notes(struct session *session, json_object *notes)
+{
+    for (size_t i = 0; i < json_count(notes); i++) {
+        json_object *note = json_object_array_get_idx(notes, i);
+        const char *where = json_get_string(note, "where");
+        AUTO_FREE char *text = where ? text_format("%s: %s", where, json_get_string(note, "text"))
+                                     : text_format("%s", json_get_string(note, "text"));
+        if (text)
+            session_say(session, MEMORIES_EVENT_WARNING, NULL, text);
+    }
+}
+
 void session_audit(struct session *session, const char *event, json_object *detail)
 {
     AUTO_ERROR memories_error *error = NULL;
@@ -281,20 +293,19 @@ static const char *role_of(json_object *spec_nodes_by_name, const char *name)
     return json_get_string(json_get_object(spec_nodes_by_name, name), "role");
 }
 
-/* {"node1": {…}} out of spec.nodes, so that 1,000 nodes are matched without searching. */
-static json_object *nodes_by_name(json_object *spec)
+/* {"node1": {…}} by the member `key` of each, so that 1,000 nodes are matched without searching. */
+static json_object *index_by(json_object *array, const char *key)
 {
-    json_object *nodes = json_get_array(spec, "nodes");
-    json_object *by_name = json_object_new_object();
-    for (size_t i = 0; by_name && i < json_count(nodes); i++) {
-        json_object *node = json_object_array_get_idx(nodes, i);
-        const char *name = json_get_string(node, "name");
-        if (name && json_set(by_name, name, json_ref(node))) {
-            json_object_put(by_name);
+    json_object *index = json_object_new_object();
+    for (size_t i = 0; index && i < json_count(array); i++) {
+        json_object *entry = json_object_array_get_idx(array, i);
+        const char *name = json_get_string(entry, key);
+        if (name && json_set(index, name, json_ref(entry))) {
+            json_object_put(index);
             return NULL;
         }
     }
-    return by_name;
+    return index;
 }
 
 static json_object *topology_node(json_object *resource, json_object *by_name)
@@ -312,20 +323,37 @@ static json_object *topology_node(json_object *resource, json_object *by_name)
     return node;
 }
 
-static json_object *topology_nodes(struct session *session, json_object *spec, json_object *resources)
+static bool is_node_resource(struct session *session, json_object *resource)
 {
     json_object *types = json_get_object(session->provider->description, "resource_types");
-    AUTO_JSON json_object *by_name = nodes_by_name(spec);
+    const char *type = json_get_string(resource, "type");
+    return json_get_string(resource, "node") && type && json_get_bool(json_get_object(types, type), "is_node", false);
+}
+
+/* In the order of the spec, then those that it does not have any more. */
+static json_object *topology_nodes(struct session *session, json_object *spec, json_object *resources)
+{
+    json_object *spec_nodes = json_get_array(spec, "nodes");
+    AUTO_JSON json_object *by_name = index_by(spec_nodes, "name");
+    AUTO_JSON json_object *there = json_object_new_array();
     AUTO_JSON json_object *nodes = json_object_new_array();
-    if (!by_name || !nodes)
-        return NULL;
-    for (size_t i = 0; i < json_count(resources); i++) {
+    for (size_t i = 0; there && i < json_count(resources); i++) {
         json_object *resource = json_object_array_get_idx(resources, i);
-        const char *type = json_get_string(resource, "type");
-        if (!json_get_string(resource, "node") || !type ||
-            !json_get_bool(json_get_object(types, type), "is_node", false))
-            continue;
-        if (json_add(nodes, topology_node(resource, by_name)))
+        if (is_node_resource(session, resource) && json_add(there, json_ref(resource)))
+            return NULL;
+    }
+    AUTO_JSON json_object *by_node = index_by(there, "node");
+    if (!by_name || !there || !nodes || !by_node)
+        return NULL;
+    for (size_t i = 0; i < json_count(spec_nodes); i++) {
+        json_object *resource =
+            json_get(by_node, json_get_string(json_object_array_get_idx(spec_nodes, i), "name"));
+        if (resource && json_add(nodes, topology_node(resource, by_name)))
+            return NULL;
+    }
+    for (size_t i = 0; i < json_count(there); i++) {
+        json_object *resource = json_object_array_get_idx(there, i);
+        if (!json_get(by_name, json_get_string(resource, "node")) && json_add(nodes, topology_node(resource, by_name)))
             return NULL;
     }
     return STEAL(nodes);
@@ -370,8 +398,7 @@ json_object *session_observe(struct session *session, memories_error **error)
 
 /* ---- Working ---- */
 
-/* Waits until `ms` have passed or the call is cancelled; a cancellation is seen within 50 ms. */
-static void wait_cancellable(struct session *session, int64_t ms)
+void session_wait(struct session *session, int64_t ms)
 {
     int64_t until = clock_monotonic_ms() + ms;
     for (int64_t left = ms; left > 0 && !atomic_load(&session->context->cancel);
@@ -381,7 +408,7 @@ static void wait_cancellable(struct session *session, int64_t ms)
     }
 }
 
-static int64_t converge_limit_ms(struct session *session)
+int64_t session_limit_ms(struct session *session)
 {
     json_object *types = json_get_object(session->provider->description, "resource_types");
     int64_t seconds = 0;
@@ -406,7 +433,7 @@ static int store_result(struct session *session, json_object *answer, memories_e
     return session_update(session, changes, error);
 }
 
-static int cancelled(struct session *session, memories_error **error)
+int session_cancelled(struct session *session, memories_error **error)
 {
     if (atomic_load(&session->lease_lost)) {
         error_set(error, MEMORIES_BUSY, "another process has taken over the work on %s", session->id);
@@ -438,7 +465,7 @@ static int converge(struct session *session, memories_error **error)
     if (!request)
         return MEMORIES_NO_MEMORY;
     session_say(session, MEMORIES_EVENT_PHASE, "converge", "waiting until it works as a whole");
-    int64_t began = clock_monotonic_ms(), limit = converge_limit_ms(session);
+    int64_t began = clock_monotonic_ms(), limit = session_limit_ms(session);
     AUTO_FREE char *last = NULL;
     while (!atomic_load(&session->context->cancel)) {
         AUTO_JSON json_object *answer = NULL;
@@ -459,9 +486,9 @@ static int converge(struct session *session, memories_error **error)
         }
         if (clock_monotonic_ms() - began > limit)
             return timed_out(session, last, limit, error);
-        wait_cancellable(session, failed ? 500 : json_get_int(answer, "poll_after_ms", 200));
+        session_wait(session, failed ? 500 : json_get_int(answer, "poll_after_ms", 200));
     }
-    return cancelled(session, error);
+    return session_cancelled(session, error);
 }
 
 static int gate(void *user_data, memories_error **error)
@@ -469,24 +496,25 @@ static int gate(void *user_data, memories_error **error)
     return converge(user_data, error);
 }
 
-static int run_engine(struct session *session, json_object *desired, bool stopped, memories_error **error)
+int session_run_engine(struct session *session, json_object *desired, bool stopped, memories_error **error)
 {
     fill_engine(session);
     session->engine.gate = gate;
+    session->engine.inspect = session_inspect;
     int failed = engine_run(&session->engine, desired, stopped, error);
     if (failed == MEMORIES_CANCELLED && atomic_load(&session->lease_lost)) {
         if (error) {
             memories_error_free(*error);
             *error = NULL;
         }
-        return cancelled(session, error);
+        return session_cancelled(session, error);
     }
     return failed;
 }
 
 static int realize_deleted(struct session *session, memories_error **error)
 {
-    int failed = run_engine(session, NULL, false, error);
+    int failed = session_run_engine(session, NULL, false, error);
     if (!failed)
         failed = secrets_remove(session->secrets, error);
     if (failed)
@@ -500,7 +528,7 @@ static int realize_deleted(struct session *session, memories_error **error)
 
 static int realize_stopped(struct session *session, memories_error **error)
 {
-    int failed = run_engine(session, json_get_array(session->record, "resources"), true, error);
+    int failed = session_run_engine(session, json_get_array(session->record, "resources"), true, error);
     if (!failed)
         failed = session_set_status(session, "stopped", error);
     if (!failed)
@@ -512,7 +540,9 @@ static int realize_running(struct session *session, bool wait, memories_error **
 {
     int failed = session_prepare_secrets(session, json_get_object(session->record, "choices"), error);
     if (!failed)
-        failed = run_engine(session, json_get_array(session->record, "resources"), false, error);
+        failed = session_release(session, error);
+    if (!failed)
+        failed = session_run_engine(session, json_get_array(session->record, "resources"), false, error);
     if (failed)
         return failed;
     if (!wait)

@@ -1,5 +1,5 @@
 /*
- * memories/plugin.h - the plugin ABI of memories, version 1.0
+ * memories/plugin.h - the plugin ABI of memories, version 1.1
  *
  * A provider or topology plugin built against memories 1.x runs on every later 1.x core, unchanged and
  * un-recompiled. What keeps that promise:
@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 #define MEMORIES_ABI_MAJOR 1u
-#define MEMORIES_ABI_MINOR 0u
+#define MEMORIES_ABI_MINOR 1u
 
 /* The first four bytes of every descriptor. */
 #define MEMORIES_PLUGIN_MAGIC 0x4d454d50u
@@ -267,6 +267,14 @@ struct memories_topology_ops {
 
     /* o  What it is like now. Result: {"status", "members": […], …}. */
     int32_t (*status)(struct memories_call *call, const char *request);
+
+    /* ---- since 1.1 ---- */
+
+    /* o  One step towards letting nodes go, before they are destroyed or replaced: what they do moves elsewhere, and
+     *    the others forget them. request: as for converge, "nodes" with those that go, and "leaving": [names].
+     *    Result: {"done", "released": [names that may be destroyed now], "message", "poll_after_ms"}. With "check": true
+     *    nothing is changed, and only an error counts: why these nodes can't go. Without it nodes just go. */
+    int32_t (*release)(struct memories_call *call, const char *request);
 };
 
 /* What a plugin's query function returns: static, never freed. */
@@ -336,12 +344,13 @@ typedef const struct memories_plugin_descriptor *memories_plugin_query_fn(void);
  *     MEMORIES_PLUGIN(provider, example, "1.0.0", "Apache-2.0", "https://example.org/", MEMORIES_THREADS_SERIALISED, 0,
  *                     &example_ops, sizeof example_ops)
  *
- * kind_: provider or topology; name_: the plugin's name, unquoted; needs_: the oldest core minor it runs on, a literal.
+ * kind_: provider or topology; name_: the plugin's name, unquoted; needs_: the oldest core minor it runs on, digits alone
+ * or a macro that stands for them.
  */
 #define MEMORIES_PLUGIN(kind_, name_, version_, licence_, homepage_, threads_, needs_, ops_, ops_size_)                \
     MEMORIES_PLUGIN_SECTION static const char memories_metadata_##kind_##_##name_[] =                                  \
         MEMORIES_PLUGIN_MARKER "kind=" #kind_ "\nname=" #name_ "\nversion=" version_ "\nlicence=" licence_             \
-                               "\nabi=1." MEMORIES_ABI_MINOR_TEXT "\nneeds=1." #needs_ "\n\n";                         \
+                               "\nabi=1." MEMORIES_ABI_MINOR_TEXT "\nneeds=1." MEMORIES_STRINGIFY(needs_) "\n\n";      \
     static const struct memories_plugin_descriptor memories_descriptor_##kind_##_##name_ = {                           \
         MEMORIES_PLUGIN_MAGIC,                                                                                         \
         MEMORIES_ABI_MAJOR,                                                                                            \
@@ -366,7 +375,7 @@ typedef const struct memories_plugin_descriptor *memories_plugin_query_fn(void);
         return &memories_descriptor_##kind_##_##name_;                                                                 \
     }
 
-#define MEMORIES_ABI_MINOR_TEXT "0"
+#define MEMORIES_ABI_MINOR_TEXT "1"
 #define MEMORIES_KIND_provider MEMORIES_PLUGIN_PROVIDER
 #define MEMORIES_KIND_topology MEMORIES_PLUGIN_TOPOLOGY
 

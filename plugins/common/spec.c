@@ -60,6 +60,11 @@ json_object *spec_add_node(struct spec *spec, const char *name, const char *role
     return json_set_new_object(node, "bootstrap");
 }
 
+void spec_require_isolation(struct spec *spec)
+{
+    spec->failed |= json_set_bool(spec->document, "isolated", true);
+}
+
 void spec_warn(struct spec *spec, const char *format, ...)
 {
     char text[512];

@@ -139,18 +139,13 @@ void check_told_error(struct check *check, const char *slot, const memories_erro
 
 /* ---- Slots ------------------------------------------------------------------------------------------------------- */
 
-#define PROVIDER(slot, pure)                                                                      \
-    {                                                                                             \
-#slot, offsetof(struct memories_provider_ops, slot), MEMORIES_PLUGIN_PROVIDER, true, pure \
-    }
-#define TOPOLOGY(slot, pure)                                                                       \
-    {                                                                                              \
-#slot, offsetof(struct memories_topology_ops, slot), MEMORIES_PLUGIN_TOPOLOGY, false, pure \
-    }
+#define PROVIDER(slot) #slot, offsetof(struct memories_provider_ops, slot), MEMORIES_PLUGIN_PROVIDER, true
+#define TOPOLOGY(slot) #slot, offsetof(struct memories_topology_ops, slot), MEMORIES_PLUGIN_TOPOLOGY, false
 
 const struct check_document_slot check_document_slots[] = {
-    PROVIDER(prepare, false), PROVIDER(lower, true), PROVIDER(discover, false), PROVIDER(metrics, false),
-    PROVIDER(logs, false),    TOPOLOGY(plan, true),  TOPOLOGY(converge, false), TOPOLOGY(status, false),
+    { PROVIDER(prepare), false, false },  { PROVIDER(lower), true, false },   { PROVIDER(discover), false, false },
+    { PROVIDER(metrics), false, false },  { PROVIDER(logs), false, false },   { TOPOLOGY(plan), true, false },
+    { TOPOLOGY(converge), false, false }, { TOPOLOGY(status), false, false }, { TOPOLOGY(release), false, true },
 };
 const size_t check_document_slot_count = ARRAY_COUNT(check_document_slots);
 
@@ -187,11 +182,18 @@ json_object *check_call(struct check *check, const struct check_document_slot *s
 
 json_object *check_ask(struct check *check, const char *slot, void *instance, json_object *request)
 {
+    const struct check_document_slot *known = check_slot(slot);
     memories_error *error = NULL;
-    json_object *result = check_call(check, check_slot(slot), instance, request, &error);
-    if (!result)
+    json_object *result = check_call(check, known, instance, request, &error);
+    if (result)
+        return result;
+    if (!known->may_refuse || memories_error_code(error) == MEMORIES_INTERNAL) {
         check_judge_error(check, slot, error);
-    return result;
+        return NULL;
+    }
+    check_told_error(check, slot, error);
+    memories_error_free(error);
+    return json_object_new_object();
 }
 
 /* ---- Requests ---------------------------------------------------------------------------------------------------- */

@@ -42,6 +42,8 @@ const struct check_case check_cases[] = {
     { "logs", "log text comes for the asked nodes, and ends when nobody listens", PROVIDER, false, NULL, case_logs },
     { "converge", "whatever state the nodes are in, it answers", TOPOLOGY, false, NULL, case_converge },
     { "status", "it tells of each node, and calls nothing running that isn't", TOPOLOGY, false, NULL, case_status },
+    { "release", "whatever state nodes that go are in, it names those that may be destroyed, or says why not", TOPOLOGY,
+      false, NULL, case_release },
     { "http", "nodes that can't be reached or talk rubbish are no reason to fail", TOPOLOGY, false, NULL, case_http },
     { "borrowed", "nothing that a call lent is used after it", BOTH, false, NULL, case_borrowed },
     { "no-memory", "when the host has no memory, it says so and does nothing by halves", BOTH, false, NULL,

@@ -76,6 +76,7 @@ struct check_document_slot {
     uint32_t kind;
     bool instance; /* of a provider: called on an instance */
     bool pure;
+    bool may_refuse; /* an error that is told completely is an answer like others */
 };
 extern const struct check_document_slot check_document_slots[];
 extern const size_t check_document_slot_count;
@@ -89,7 +90,7 @@ json_object *check_call(struct check *check, const struct check_document_slot *s
                         json_object *request, memories_error **error);
 /* By name. */
 const struct check_document_slot *check_slot(const char *name);
-/* The two together, with failures reported: NULL after check_fail. */
+/* The two together, with failures reported: NULL after check_fail. A slot that may refuse and does gives an empty object. */
 json_object *check_ask(struct check *check, const char *slot, void *instance, json_object *request);
 
 /* New instance for a deployment (NULL: none); NULL and *failed after a report. */
@@ -138,6 +139,7 @@ void case_logs(struct check *check);
 void case_plan(struct check *check);
 void case_converge(struct check *check);
 void case_status(struct check *check);
+void case_release(struct check *check);
 void case_http(struct check *check);
 
 /* ---- Running (run.c) --------------------------------------------------------------------------------------------- */

@@ -267,15 +267,20 @@ enum { ALLOCATIONS_MAX = 64 };
 static void starve(struct check *check, struct scene *scene, const struct check_document_slot *slot)
 {
     AUTO_JSON json_object *request = scene_request(scene, slot->name);
-    AUTO_JSON json_object *right = request ? check_ask(check, slot->name, scene->rehearsal.instance, request) : NULL;
-    bool reached = right != NULL;
+    AUTO_ERROR memories_error *refusal = NULL;
+    AUTO_JSON json_object *right =
+        request ? check_call(check, slot, scene->rehearsal.instance, request, &refusal) : NULL;
+    int refused = slot->may_refuse ? memories_error_code(refusal) : MEMORIES_OK;
+    bool reached = right || refused;
+    if (!reached && request)
+        check_judge_error(check, slot->name, STEAL(refusal));
     for (size_t n = 1; reached && !check->failed && n <= ALLOCATIONS_MAX; n++) {
         AUTO_ERROR memories_error *error = NULL;
         probe.fail_allocation = n;
         AUTO_JSON json_object *result = check_call(check, slot, scene->rehearsal.instance, request, &error);
         reached = probe_counts().allocations >= n;
         probe.fail_allocation = 0;
-        if (error && memories_error_code(error) != MEMORIES_NO_MEMORY)
+        if (error && memories_error_code(error) != MEMORIES_NO_MEMORY && memories_error_code(error) != refused)
             check_fail(check, slot->name, "fail with MEMORIES_NO_MEMORY when host->allocate gives NULL",
                        "with allocation %zu failing it failed with %s: %s", n,
                        memories_code_name(memories_error_code(error)), memories_error_message(error));
@@ -307,7 +312,7 @@ static void cancel_slot(struct check *check, struct scene *scene, const struct c
         AUTO_JSON json_object *result = check_call(check, slot, scene->rehearsal.instance, request, &error);
         atomic_store(&check->cancel, 0);
         probe.cancel_at = 0;
-        if (error && memories_error_code(error) != MEMORIES_CANCELLED)
+        if (error && memories_error_code(error) != MEMORIES_CANCELLED && !slot->may_refuse)
             check_fail(check, slot->name, "return MEMORIES_CANCELLED, or what was asked for",
                        "asked to stop, it failed with %s: %s", memories_code_name(memories_error_code(error)),
                        memories_error_message(error));

@@ -455,7 +455,8 @@ static int plan_in_child(int report, void *data)
     const struct plugin *topology =
         loader_open(MEMORIES_PLUGIN_TOPOLOGY, planning->config->topology, path, NULL, &error);
     const struct plugin *provider = topology ? loader_open_file(planning->run->subject.file, NULL, &error) : NULL;
-    bool good = provider && !blueprint_plan(topology, provider, &environment, planning->config, &blueprint, &error);
+    bool good =
+        provider && !blueprint_plan(topology, provider, &environment, planning->config, NULL, &blueprint, &error);
     AUTO_FREE char *text = good ? json_text(blueprint.spec) : memories_error_text(error);
     dprintf(report, "%s", text ? text : "");
     return good ? 0 : 1;

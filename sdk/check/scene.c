@@ -184,6 +184,16 @@ json_object *scene_nodes_request(struct scene *scene, const char *state)
     return STEAL(request);
 }
 
+json_object *scene_release_request(struct scene *scene, const char *state)
+{
+    AUTO_JSON json_object *request = scene_nodes_request(scene, state);
+    json_object *nodes = json_get_array(request, "nodes"), *leaving = json_object_new_array();
+    if (json_set(request, "leaving", leaving) || json_set_string(request, "reason", "scale"))
+        return NULL;
+    json_object *last = json_object_array_get_idx(nodes, json_count(nodes) - 1);
+    return json_add_string(leaving, json_get_string(last, "name")) ? NULL : STEAL(request);
+}
+
 static json_object *metrics_request(struct scene *scene)
 {
     static const char *const names[] = { "cpu_utilization", "memory_usage", "disk_io", "network_traffic" };
@@ -219,6 +229,7 @@ json_object *scene_request(struct scene *scene, const char *slot)
                            : !strcmp(slot, "metrics")  ? metrics_request(scene)
                            : !strcmp(slot, "logs")     ? logs_request(scene)
                            : !strcmp(slot, "plan")     ? check_plan_request(scene->check, scene->deployment)
+                           : !strcmp(slot, "release")  ? scene_release_request(scene, "ready")
                                                        : scene_nodes_request(scene, "ready");
     if (!request)
         check_fail(scene->check, slot, NULL, "the check itself is out of memory");

@@ -43,7 +43,8 @@ static const struct {
     TOPOLOGY(describe, "required", NULL),
     TOPOLOGY(plan, "required", NULL),
     TOPOLOGY(converge, "recommended", "deploying ends when the nodes run, whether the whole works or not"),
-    TOPOLOGY(status, "recommended", "`memories status` can tell of nodes only, not of what runs on them"),
+    TOPOLOGY(status, "recommended", "`memories status` is refused"),
+    TOPOLOGY(release, "optional", "nodes are destroyed without a word to the others, who have to notice it themselves"),
 };
 
 static bool is_present(const struct plugin *plugin, size_t offset)

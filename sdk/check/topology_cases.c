@@ -161,6 +161,57 @@ void case_status(struct check *check)
     scene_end(&scene);
 }
 
+/* ---- release ----------------------------------------------------------------------------------------------------- */
+
+static bool is_in(json_object *names, json_object *name)
+{
+    for (size_t i = 0; i < json_count(names); i++)
+        if (json_equal(json_object_array_get_idx(names, i), name))
+            return true;
+    return false;
+}
+
+static void judge_release(struct check *check, json_object *request, json_object *answer, const char *state)
+{
+    json_object *done = json_get(answer, "done"), *released = json_get(answer, "released");
+    if (!json_object_is_type(done, json_type_boolean))
+        check_fail(check, "release", "{\"done\", \"released\": [names], \"message\", \"poll_after_ms\"}",
+                   "with nodes that are %s, its result has no boolean `done`", state);
+    else if (!json_object_get_boolean(done) && !json_get_string(answer, "message"))
+        check_fail(check, "release", "say what it waits for: the operator sees it",
+                   "with nodes that are %s, it is not done and has no message", state);
+    for (size_t i = 0; i < json_count(released); i++)
+        if (!is_in(json_get_array(request, "leaving"), json_object_array_get_idx(released, i)))
+            check_fail(check, "release", "name nodes of `leaving` only: what is released is destroyed",
+                       "with nodes that are %s, it released %s, which was not to go", state,
+                       json_object_get_string(json_object_array_get_idx(released, i)));
+}
+
+void case_release(struct check *check)
+{
+    struct scene scene;
+    if (!check->plugin->ops.topology.release) {
+        check_not_applicable(check, "it has no release");
+        return;
+    }
+    probe.http = PROBE_HTTP_UNREACHABLE;
+    bool begun = scene_begin(&scene, check, "release");
+    for (size_t i = 0; begun && i < ARRAY_COUNT(states); i++) {
+        const char *state = states[i] ? states[i] : "in different states";
+        AUTO_JSON json_object *request = scene_release_request(&scene, states[i]);
+        AUTO_ERROR memories_error *error = NULL;
+        AUTO_JSON json_object *answer =
+            request ? check_call(check, check_slot("release"), NULL, request, &error) : NULL;
+        if (answer)
+            judge_release(check, request, answer, state);
+        else if (memories_error_code(error) == MEMORIES_INTERNAL)
+            check_fail_error(check, "release", error_copy(error));
+        else if (error)
+            check_told_error(check, "release", error);
+    }
+    scene_end(&scene);
+}
+
 /* ---- http -------------------------------------------------------------------------------------------------------- */
 
 /* Nodes that come up answer strangely for a while: converge may say "not yet" or fail in a way that is tried again. */

@@ -69,7 +69,7 @@ static int copy_file(const struct project *project, const char *from, const char
     AUTO_FREE char *content = fill_in(project, template);
     const char *dot = strrchr(to, '.');
     mode_t mode = dot && !strcmp(dot, ".sh") ? 0755 : 0644;
-    return content ? file_write(to, content, strlen(content), mode, error) : error_no_memory(error);
+    return content ? file_write(to, content, strlen(content), mode, false, error) : error_no_memory(error);
 }
 
 static int copy_directory(const struct project *project, const char *from, const char *to, memories_error **error);

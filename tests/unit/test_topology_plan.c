@@ -1,5 +1,5 @@
 /*
- * test_topology_plan.c - the plan slots of standalone and consensus: golden files, purity, wrong configurations
+ * test_topology_plan.c - the plan slots of standalone, consensus and swarmed: golden files, purity, wrong configurations
  *
  * Each configuration of examples/ and tests/golden/ is read and checked as the core does it, planned, and its spec
  * compared with tests/golden/NAME.spec.json. UPDATE_GOLDEN=1 writes these files anew.
@@ -105,8 +105,6 @@ static void check_file(const char *path)
     AUTO_FREE char *text = read_text(path);
     AUTO_JSON json_object *file = parse_yaml(text, path);
     const char *topology = json_get_string(file, "topology");
-    if (!strcmp(topology, "swarmed"))
-        return;
     const struct memories_topology_ops *ops = open_topology(topology);
     json_object *config = json_get(file, "config");
     check_against_schema(ops, config);
