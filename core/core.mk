@@ -43,4 +43,4 @@ SUFFIXES = .json .json.c
 	  -e '$$a ;' $< > $@.tmp && mv $@.tmp $@
 
 pkgconfig_DATA += core/memories-core.pc
-EXTRA_DIST += core/memories-core.pc.in
+EXTRA_DIST += core/memories-core.pc.in core/memories-core-uninstalled.pc.in

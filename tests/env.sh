@@ -82,7 +82,7 @@ MEMORIES_LIBEXEC_DIR=$libexec
 MEMORIES_IMAGE_DIR=$builddir/server/image
 test_dir=$(mktemp -d "${TMPDIR:-/tmp}/memories.XXXXXX")
 MEMORIES_STATE_DIR=$test_dir/state
-PATH=$builddir/cli:$PATH
+PATH=$builddir/cli:$builddir/sdk:$PATH
 export MEMORIES_PLUGIN_PATH MEMORIES_LIBEXEC_DIR MEMORIES_IMAGE_DIR MEMORIES_STATE_DIR PATH
 unset NO_COLOR XDG_STATE_HOME
 

@@ -10,9 +10,9 @@ rule() {
     failed=1
 }
 
-product=$(find include core plugins server cli -name '*.[ch]' ! -name '*.json.c')
+product=$(find include core plugins server cli sdk -name '*.[ch]' ! -name '*.json.c')
 sources="$product $(find bench tests examples -name '*.[ch]')"
-texts="$sources $(find scripts docs tests bench examples cli core plugins server -name '*.sh' -o -name '*.mk' -o -name '*.md' \
+texts="$sources $(find scripts docs tests bench examples cli core plugins sdk server -name '*.sh' -o -name '*.mk' -o -name '*.md' \
     -o -name '*.py' -o -name '*.[1-8]') $(find . -maxdepth 1 -name '*.md' -o -maxdepth 1 -name '*.sh') Makefile.am configure.ac"
 unsafe='strcpy|stpcpy|sprintf|vsprintf|gets|strtok|system|popen|tmpnam|mktemp|alloca|rand|srand|asctime|ctime|gmtime|localtime'
 

@@ -12,6 +12,7 @@ include tests/fuzz/fuzz.mk
 include tests/unit/local.mk
 include tests/end_to_end/end_to_end.mk
 include tests/cli/cli_tests.mk
+include tests/kit/kit.mk
 TESTS += tests/style.sh
 EXTRA_DIST += tests/env.sh tests/style.sh
 

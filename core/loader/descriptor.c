@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/loader/refuse.h"
 
@@ -40,6 +41,17 @@ enum load_failure descriptor_check_version(const char *path, unsigned major, uns
                       "it needs plugin ABI %u.%u or later, this memories has %u.%u", major, needed_minor,
                       MEMORIES_ABI_MAJOR, MEMORIES_ABI_MINOR);
     return LOAD_OK;
+}
+
+static unsigned minor_of(const char *version)
+{
+    return (unsigned)strtoul(strchr(version, '.') + 1, NULL, 10);
+}
+
+enum load_failure descriptor_check_metadata(const char *path, json_object *metadata, memories_error **error)
+{
+    const char *abi = json_get_string(metadata, "abi"), *needs = json_get_string(metadata, "needs");
+    return descriptor_check_version(path, (unsigned)strtoul(abi, NULL, 10), minor_of(abi), minor_of(needs), error);
 }
 
 enum load_failure descriptor_check_name(const char *path, uint32_t kind, const char *name,

@@ -1,5 +1,6 @@
 core_sources += \
 	core/loader/call.c core/loader/call.h core/loader/call_object.h \
+	core/loader/decorator.h \
 	core/loader/descriptor.c core/loader/descriptor.h \
 	core/loader/host.c \
 	core/loader/loader.c core/loader/loader.h core/loader/open.h \
@@ -7,5 +8,5 @@ core_sources += \
 	core/loader/name.c core/loader/name.h \
 	core/loader/object.c core/loader/object.h \
 	core/loader/refuse.c core/loader/refuse.h \
-	core/loader/search.c \
+	core/loader/search.c core/loader/search.h \
 	core/loader/trust.c

@@ -18,7 +18,7 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
-#include "core/loader/call.h"
+#include "core/loader/decorator.h"
 #include "core/loader/loader.h"
 #include "core/loader/open.h"
 
@@ -832,6 +832,64 @@ START_TEST(plain_entry_points_are_their_own)
 }
 END_TEST
 
+/* ---- Decorators -------------------------------------------------------------------------------------------------- */
+
+static unsigned decorated_calls;
+static const struct memories_host *decorated_host;
+
+static int32_t count_and_pass(struct decorator *decorator, const struct invocation *invocation, struct memories_call *call)
+{
+    decorated_calls++;
+    if (invocation->shape == INVOCATION_INIT)
+        decorated_host = invocation->host;
+    return decorator_pass(decorator, invocation, call);
+}
+
+static struct decorator *make_counting(const struct plugin *plugin, void *data, memories_error **error)
+{
+    static struct decorator decorators[4];
+    ck_assert_str_eq(plugin->name, "broken");
+    if (data) {
+        error_set(error, MEMORIES_FAILED, "no decorator today");
+        return NULL;
+    }
+    struct decorator *decorator = decorators;
+    while (decorator->call)
+        decorator++;
+    decorator->call = count_and_pass;
+    return decorator;
+}
+
+START_TEST(plugins_are_decorated_from_init_on)
+{
+    static const char *const names[] = { "broken", "provider-broken", NULL };
+    AUTO_FREE char *path = install("good");
+    if (_i < 3)
+        ck_assert_int_eq(loader_decorate(names[_i], make_counting, NULL, NULL), 0);
+    ck_assert_int_eq(loader_decorate("topology-broken", make_counting, NULL, NULL), 0);
+    ck_assert_int_eq(loader_decorate("provider", make_counting, NULL, NULL), 0);
+    ck_assert_int_eq(loader_decorate("other", make_counting, NULL, NULL), 0);
+    open_good(path);
+    ck_assert_uint_eq(decorated_calls, _i < 3 ? 2 : 0); /* init and describe */
+    ck_assert_ptr_eq(decorated_host, _i < 3 ? call_host() : NULL);
+
+    AUTO_ERROR memories_error *error = NULL;
+    ck_assert_int_eq(loader_decorate("broken", make_counting, NULL, &error), MEMORIES_CONFLICT);
+    ck_assert_str_eq(memories_error_message(error), "provider broken is in use already");
+}
+END_TEST
+
+START_TEST(without_its_decorator_a_plugin_is_refused)
+{
+    AUTO_FREE char *path = install("good");
+    AUTO_ERROR memories_error *error = NULL;
+    enum load_failure failure = LOAD_OK;
+    ck_assert_int_eq(loader_decorate(NULL, make_counting, path, NULL), 0);
+    const struct plugin *plugin = loader_open_file(path, &failure, &error);
+    assert_refused(plugin, failure, error, LOAD_INIT_FAILED, path, "it could not be decorated: no decorator today");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("loader");
@@ -840,6 +898,8 @@ int main(void)
     tcase_add_loop_test(tests, broken_plugins, 0, (int)ARRAY_COUNT(broken));
     tcase_add_test(tests, metadata_comes_before_code);
     tcase_add_test(tests, init_runs_once);
+    tcase_add_loop_test(tests, plugins_are_decorated_from_init_on, 0, 4);
+    tcase_add_test(tests, without_its_decorator_a_plugin_is_refused);
     tcase_add_loop_test(tests, good_plugins, 0, 5);
     tcase_add_test(tests, files_that_are_no_objects);
     tcase_add_test(tests, truncated_objects);

@@ -186,6 +186,7 @@ static void add_node(struct wish *wish, const char *role, int number, json_objec
     struct spec *spec = wish->spec;
     const char *name = plugin_format(spec->call, "%s-%d", role, number);
     json_object *bootstrap = spec_add_node(spec, name, role, machine);
+    spec->failed |= name ? MEMORIES_OK : MEMORIES_NO_MEMORY;
     json_object *package = json_add_new_object(json_set_new_array(bootstrap, "packages"));
     spec->failed |= json_set_string(package, "name", "docker.io");
     json_object *commands = json_set_new_array(package, "commands");

@@ -6,18 +6,14 @@
 #include "plugins/common/plugin.h"
 
 /* swarmed.json */
-extern const char schema_swarmed[];
+extern const char *const swarmed_description;
 
 /* The first ABI that lets go of nodes before they are destroyed. */
 #define ABI_MINOR_NEEDED 1
 
 static int32_t swarmed_describe(struct memories_call *call)
 {
-    const char *description = plugin_format(call,
-                                            "{\"version\":1,\"summary\":\"managers and workers that share services "
-                                            "among them (Docker Swarm)\",\"schema\":%s}",
-                                            schema_swarmed);
-    return description ? plugin_host->result(call, description) : plugin_no_memory(call);
+    return plugin_host->result(call, swarmed_description);
 }
 
 static const struct memories_topology_ops swarmed_ops = {
