@@ -85,7 +85,7 @@ expect 0 memories delete slow
 # Not waited for: a process in the background has taken it over, keeps others out, and can be interrupted like any other.
 status_is() { memories show box | grep -q "^Status: $1\$"; }
 expect 0 memories update box "$three" --set fake_content=newer --set fake_converge_ms=60000 --no-wait
-contains "$out" "Status: updating"
+contains "$out" "Status: starting"
 pid=$(printf '%s\n' "$err" | sed -n 's/^Process \([0-9]*\) goes on in the background.*/\1/p')
 expect 5 memories stop box
 contains "$err" "$pid"
