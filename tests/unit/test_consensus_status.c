@@ -27,34 +27,34 @@
 #define ALARMED(id, leader, term) \
     BODY(id, term, "\"leader\":\"" leader "\",\"errors\":[\"memberID:" ID2 " alarm:NOSPACE \"],")
 
-#define HEALTHY                               \
-    {                                         \
-        200, "{\"health\":\"true\"}", 0, NULL \
+#define HEALTHY                                     \
+    {                                               \
+        200, "{\"health\":\"true\"}", 0, NULL, NULL \
     }
-#define UNHEALTHY                              \
-    {                                          \
-        503, "{\"health\":\"false\"}", 0, NULL \
+#define UNHEALTHY                                    \
+    {                                                \
+        503, "{\"health\":\"false\"}", 0, NULL, NULL \
     }
-#define SILENT                                                \
-    {                                                         \
-        0, NULL, MEMORIES_TIMEOUT, "no answer within 2000 ms" \
+#define SILENT                                                      \
+    {                                                               \
+        0, NULL, MEMORIES_TIMEOUT, "no answer within 2000 ms", NULL \
     }
-#define REFUSED                                           \
-    {                                                     \
-        0, NULL, MEMORIES_TRANSIENT, "connection refused" \
+#define REFUSED                                                 \
+    {                                                           \
+        0, NULL, MEMORIES_TRANSIENT, "connection refused", NULL \
     }
 
 struct script {
     struct fake_response status;
     struct fake_response health;
 };
-#define GOOD(body)                      \
-    {                                   \
-        { 200, body, 0, NULL }, HEALTHY \
+#define GOOD(body)                            \
+    {                                         \
+        { 200, body, 0, NULL, NULL }, HEALTHY \
     }
-#define BAD(body)                         \
-    {                                     \
-        { 200, body, 0, NULL }, UNHEALTHY \
+#define BAD(body)                               \
+    {                                           \
+        { 200, body, 0, NULL, NULL }, UNHEALTHY \
     }
 #define DOWN             \
     {                    \
@@ -113,8 +113,8 @@ static void setup(void)
     fake_host_reset();
     fake_host_set_http(play, NULL);
     memset(&stage, 0, sizeof stage);
-    stage.write = (struct fake_response){ 200, "{\"header\":{\"revision\":\"1\"}}", 0, NULL };
-    stage.list = (struct fake_response){ 200, FULL_LIST, 0, NULL };
+    stage.write = (struct fake_response){ 200, "{\"header\":{\"revision\":\"1\"}}", 0, NULL, NULL };
+    stage.list = (struct fake_response){ 200, FULL_LIST, 0, NULL, NULL };
     ops = open_topology("consensus");
     call = fake_call_new();
 }
@@ -210,7 +210,7 @@ static const struct {
       6 },
     { "an old leader cut off names itself; a later term has another",
       { GOOD(FOLLOWS(ID1, ID1, "3")),
-        { { 200, FOLLOWS(ID2, ID2, "2"), 0, NULL }, UNHEALTHY },
+        { { 200, FOLLOWS(ID2, ID2, "2"), 0, NULL, NULL }, UNHEALTHY },
         GOOD(FOLLOWS(ID3, ID1, "3")) },
       "ready ready ready",
       "degraded",
@@ -287,7 +287,7 @@ static const struct {
       6 },
     { "the gateway can't reach its own member",
       { GOOD(FOLLOWS(ID1, ID1, "2")),
-        { { 503, "{\"error\":\"connection closed\",\"code\":14}", 0, NULL }, HEALTHY },
+        { { 503, "{\"error\":\"connection closed\",\"code\":14}", 0, NULL, NULL }, HEALTHY },
         GOOD(FOLLOWS(ID3, ID1, "2")) },
       "ready ready ready",
       "degraded",
@@ -354,35 +354,35 @@ static const struct {
 } waits[] = {
     { { DOWN, DOWN, DOWN },
       "ready ready ready",
-      { 200, "{}", 0, NULL },
+      { 200, "{}", 0, NULL, NULL },
       "0 of 3 members are healthy; waiting for node1: connection refused",
       0,
       20,
       1 },
     { { GOOD(FOLLOWS(ID1, ID1, "2")), GOOD(FOLLOWS(ID2, ID1, "2")), BAD(LEADERLESS(ID3, "1")) },
       "ready ready ready",
-      { 200, "{}", 0, NULL },
+      { 200, "{}", 0, NULL, NULL },
       "2 of 3 members are healthy; waiting for node3: etcdserver: no leader",
       5000,
       100,
       2 },
     { { WHOLE },
       "ready pending ready",
-      { 200, "{}", 0, NULL },
+      { 200, "{}", 0, NULL, NULL },
       "2 of 3 members are healthy; waiting for node2: the node is pending",
       20000,
       500,
       1 },
     { { GOOD(FOLLOWS(ID1, ID2, "2")), GOOD(FOLLOWS(ID2, ID2, "2")), GOOD(FOLLOWS(ID3, ID1, "1")) },
       "ready ready ready",
-      { 200, "{}", 0, NULL },
+      { 200, "{}", 0, NULL, NULL },
       "waiting for the members to agree on a leader",
       0,
       20,
       2 },
     { { WHOLE },
       "ready ready ready",
-      { 503, "{\"error\":\"etcdserver: request timed out\",\"code\":14}", 0, NULL },
+      { 503, "{\"error\":\"etcdserver: request timed out\",\"code\":14}", 0, NULL, NULL },
       "waiting for the first write: HTTP status 503: etcdserver: request timed out",
       0,
       20,
