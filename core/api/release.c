@@ -6,7 +6,8 @@
  * crash at any point is finished by the next command.
  *
  * membership: {"replacing": [names], "force_new_cluster": name or null,
- *              "joined": {name: [names of the nodes that were there when it came]}}
+ *              "founders": [names of the nodes that were there at the first deployment],
+ *              "joined": {name: [names of the nodes that were there when it came, itself last]}}
  */
 #include <string.h>
 
@@ -76,23 +77,39 @@ static json_object *request_of(struct session *session, json_object *resources, 
     return failed ? NULL : STEAL(request);
 }
 
-/* The wanted resources without the nodes that go, and those of the recorded ones that have not been let go yet. */
-static json_object *remaining(json_object *wanted, json_object *recorded, json_object *leaving)
+static bool depends_on_any(json_object *resource, json_object *keys)
+{
+    json_object *needed = json_get_array(resource, "depends_on");
+    for (size_t i = 0; i < json_count(needed); i++)
+        if (json_get(keys, json_object_get_string(json_object_array_get_idx(needed, i))))
+            return true;
+    return false;
+}
+
+/* A node that goes and is lost or broken already is not to be made anew meanwhile. */
+static bool goes_now(json_object *resource, json_object *leaving)
+{
+    const char *node = json_get_string(resource, "node"), *state = json_get_string(resource, "state");
+    if (!node || !json_object_object_get_ex(leaving, node, NULL))
+        return false;
+    return !json_get_bool(leaving, node, true) || !strcmp(state, "lost") || !strcmp(state, "broken");
+}
+
+/* What is there, just as it is, without the nodes that have been let go and what stands on them: nothing else changes as
+ * long as others are on their way. The list is in the order in which things were made. */
+static json_object *remaining(json_object *recorded, json_object *leaving)
 {
     static const char *const members[] = { "key", "type", "node", "inputs", "depends_on" };
     AUTO_JSON json_object *list = json_object_new_array();
-    for (size_t i = 0; i < json_count(wanted); i++) {
-        json_object *resource = json_object_array_get_idx(wanted, i);
-        const char *node = json_get_string(resource, "node");
-        if (!(node && json_object_object_get_ex(leaving, node, NULL)) && json_add(list, json_ref(resource)))
-            return NULL;
-    }
+    AUTO_JSON json_object *gone = json_object_new_object();
     for (size_t i = 0; i < json_count(recorded); i++) {
-        json_object *resource = json_object_array_get_idx(recorded, i), *kept;
-        const char *node = json_get_string(resource, "node");
-        if (!node || !json_get_bool(leaving, node, false))
+        json_object *resource = json_object_array_get_idx(recorded, i);
+        if (goes_now(resource, leaving) || depends_on_any(resource, gone)) {
+            if (add_to_set(gone, json_get_string(resource, "key")))
+                return NULL;
             continue;
-        kept = json_object_new_object();
+        }
+        json_object *kept = json_object_new_object();
         if (json_add(list, kept))
             return NULL;
         for (size_t k = 0; k < ARRAY_COUNT(members); k++) {
@@ -119,21 +136,10 @@ static int note_released(json_object *answer, json_object *leaving, size_t *coun
     return 0;
 }
 
-static int note_all_released(json_object *leaving, memories_error **error)
-{
-    json_object_object_foreach(leaving, name, unused) {
-        (void)unused;
-        if (json_set_bool(leaving, name, false))
-            return error_no_memory(error);
-    }
-    return 0;
-}
-
 static int destroy_released(struct session *session, json_object *recorded, json_object *leaving,
                             memories_error **error)
 {
-    json_object *wanted = json_get_array(session->record, "resources");
-    AUTO_JSON json_object *target = remaining(wanted, recorded, leaving);
+    AUTO_JSON json_object *target = remaining(recorded, leaving);
     return target ? session_run_engine(session, target, false, error) : error_no_memory(error);
 }
 
@@ -196,17 +202,24 @@ static int let_go(struct session *session, json_object *recorded, json_object *l
 /* From here on the nodes that were to be replaced are like ones that were never made. */
 static int forget_replaced(struct session *session, memories_error **error)
 {
-    json_object *membership = json_get_object(session->record, "membership"), *kept = json_object_new_object();
-    json_object *changes = json_object_new_object(), *joined = json_get_object(membership, "joined");
-    if (json_set(changes, "membership", kept) || (joined && json_set(kept, "joined", json_ref(joined)))) {
-        json_object_put(changes);
-        return error_no_memory(error);
+    static const char *const members[] = { "founders", "joined" };
+    json_object *membership = json_get_object(session->record, "membership");
+    json_object *changes = json_object_new_object(), *kept = json_object_new_object();
+    int failed = json_set(changes, "membership", kept);
+    for (size_t i = 0; i < ARRAY_COUNT(members); i++) {
+        json_object *value = json_get(membership, members[i]);
+        failed = failed || (value && json_set(kept, members[i], json_ref(value)));
     }
-    return session_update(session, changes, error);
+    if (!failed)
+        return session_update(session, changes, error);
+    json_object_put(changes);
+    return error_no_memory(error);
 }
 
 int session_release(struct session *session, memories_error **error)
 {
+    if (!session->topology->ops.topology.release)
+        return 0;
     json_object *replaced = json_get_array(json_get_object(session->record, "membership"), "replacing");
     AUTO_JSON json_object *recorded = store_resource_list(session->store, session->id, error);
     AUTO_JSON json_object *wanted = nodes_of(json_get_array(session->record, "resources"));
@@ -219,10 +232,7 @@ int session_release(struct session *session, memories_error **error)
         recorded = session_observe(session, error); /* whose machine is gone needs no goodbye */
         if (!recorded)
             return MEMORIES_FAILED;
-        failed = session->topology->ops.topology.release ? let_go(session, recorded, leaving, error)
-                                                         : note_all_released(leaving, error);
-        if (!failed)
-            failed = destroy_released(session, recorded, leaving, error);
+        failed = let_go(session, recorded, leaving, error);
     }
     return !failed && json_count(replaced) ? forget_replaced(session, error) : failed;
 }
@@ -250,4 +260,30 @@ int session_release_check(struct session *session, json_object *spec, json_objec
         return request ? error_no_memory(error) : MEMORIES_NO_MEMORY;
     return call_document(session->topology, &session->environment, "release", session->topology->ops.topology.release,
                          request, &answer, error);
+}
+
+/* ---- Nodes that must not be made anew just so ---- */
+
+/* Where nodes belong to a cluster, one that is made anew knows nothing, and the cluster still counts on the one before. So
+ * it is made anew by heal, which lets it go first. What was never finished belongs to nothing yet. */
+int session_inspect(const struct plan *plan, void *user_data, memories_error **error)
+{
+    struct session *session = user_data;
+    bool formed = json_get(session->record, "result") && session->topology->ops.topology.release;
+    const struct plan_operation *remake = NULL;
+    for (size_t i = 0; formed && !remake && i < plan->count; i++)
+        if (plan->operations[i].node && plan->operations[i].remakes)
+            remake = &plan->operations[i];
+    if (!remake)
+        return 0;
+    if (strcmp(remake->reason, "is broken") && strcmp(remake->reason, "has disappeared")) {
+        error_set(error, MEMORIES_UNSUPPORTED,
+                  "this change can't be made in place: node %s would be made anew and lose its data (%s)", remake->node,
+                  remake->reason);
+        error_hint(error, "leave that part of the configuration as it is, or deploy the new one beside this and move over");
+        return MEMORIES_UNSUPPORTED;
+    }
+    error_set(error, MEMORIES_CONFLICT, "node %s of %s %s", remake->node, session->id, remake->reason);
+    error_hint(error, "make it anew: memories heal %s", session->id);
+    return MEMORIES_CONFLICT;
 }

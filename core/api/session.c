@@ -500,6 +500,7 @@ int session_run_engine(struct session *session, json_object *desired, bool stopp
 {
     fill_engine(session);
     session->engine.gate = gate;
+    session->engine.inspect = session_inspect;
     int failed = engine_run(&session->engine, desired, stopped, error);
     if (failed == MEMORIES_CANCELLED && atomic_load(&session->lease_lost)) {
         if (error) {

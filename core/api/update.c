@@ -16,6 +16,7 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/config/config.h"
+#include "core/engine/plan.h"
 
 /* What is to be done to a deployment. */
 struct update {
@@ -142,47 +143,84 @@ static json_object *joined_after(struct session *session, json_object *wanted, j
     return failed ? NULL : STEAL(joined);
 }
 
+/* What can't be done without loss is refused before it is on record. */
+static int check_remakes(struct session *session, json_object *resources, memories_error **error)
+{
+    AUTO_JSON json_object *recorded = store_resource_list(session->store, session->id, error);
+    if (!recorded)
+        return MEMORIES_FAILED;
+    const struct plan_request request = { .desired = resources,
+                                          .recorded = recorded,
+                                          .resource_types = json_get(session->provider->description, "resource_types"),
+                                          .can_update = session->provider->ops.provider.update != NULL };
+    struct plan *plan = plan_make(&request, error);
+    int failed = plan ? session_inspect(plan, session, error) : MEMORIES_FAILED;
+    plan_free(plan);
+    return failed;
+}
+
 /* ---- Designing and recording ---- */
 
-static int design(struct session *session, const struct update *update, json_object *joined,
+static int design(struct session *session, const struct update *update, json_object *membership,
                   struct blueprint *blueprint, memories_error **error)
 {
     memories_config config = { .file = (char *)update->file, .config = update->config };
     json_object *earlier = json_get_object(session->record, "choices");
-    int failed =
-        blueprint_plan(session->topology, session->provider, &session->environment, &config, joined, blueprint, error);
+    int failed = blueprint_plan(session->topology, session->provider, &session->environment, &config, membership,
+                                blueprint, error);
     return failed ? failed
                   : blueprint_lower(session->provider, session->instance, &session->environment, earlier, blueprint,
                                     error);
 }
 
-/* Twice, when nodes come: the first design tells which, and the second has them as ones that join. */
-static int design_with_joined(struct session *session, const struct update *update, json_object **joined,
-                              struct blueprint *blueprint, memories_error **error)
+/* Who was there at the first deployment is known as long as nobody has come or gone. */
+static json_object *founders_of(json_object *record)
 {
-    json_object *earlier = json_get_object(json_get_object(session->record, "membership"), "joined");
+    json_object *known = json_get_array(json_get_object(record, "membership"), "founders");
+    json_object *nodes = choice_nodes(json_get(record, "choices"));
+    if (known)
+        return json_ref(known);
+    AUTO_JSON json_object *founders = json_object_new_array();
+    if (nodes) {
+        json_object_object_foreach(nodes, name, unused) {
+            (void)unused;
+            if (json_add_string(founders, name))
+                return NULL;
+        }
+    }
+    return STEAL(founders);
+}
+
+/* The record's membership after this update. wanted: choices.nodes of the new design. */
+static json_object *membership_after(struct session *session, const struct update *update, json_object *wanted)
+{
+    AUTO_JSON json_object *membership = json_object_new_object();
+    json_object *joined = joined_after(session, wanted, update->replaced), *founders = founders_of(session->record);
+    if (json_set(membership, "founders", founders) || json_set(membership, "joined", joined) || !founders || !joined ||
+        (update->replaced && json_set(membership, "replacing", json_ref(update->replaced))) ||
+        (update->force_new_cluster && json_set_string(membership, "force_new_cluster", update->force_new_cluster)))
+        return NULL;
+    return STEAL(membership);
+}
+
+/* Twice, when nodes come: the first design tells which, and the second has them as ones that join. */
+static int design_with_members(struct session *session, const struct update *update, json_object **membership,
+                               struct blueprint *blueprint, memories_error **error)
+{
+    json_object *earlier = json_get_object(session->record, "membership");
     int failed = design(session, update, earlier, blueprint, error);
     if (!failed)
         failed = check_nodes(session, json_get_object(session->record, "choices"), blueprint->choices, error);
     if (failed)
         return failed;
-    *joined = joined_after(session, choice_nodes(blueprint->choices), update->replaced);
-    if (!*joined)
+    *membership = membership_after(session, update, choice_nodes(blueprint->choices));
+    if (!*membership)
         return error_no_memory(error);
-    if (json_equal(*joined, earlier) || (!earlier && !json_object_object_length(*joined)))
+    json_object *joined = json_get(*membership, "joined"), *before = json_get(earlier, "joined");
+    if (before ? json_equal(joined, before) : !json_object_object_length(joined))
         return 0;
     blueprint_clear(blueprint);
-    return design(session, update, *joined, blueprint, error);
-}
-
-static json_object *membership_of(const struct update *update, json_object *joined)
-{
-    AUTO_JSON json_object *membership = json_object_new_object();
-    if (json_set(membership, "joined", json_ref(joined)) ||
-        (update->replaced && json_set(membership, "replacing", json_ref(update->replaced))) ||
-        (update->force_new_cluster && json_set_string(membership, "force_new_cluster", update->force_new_cluster)))
-        return NULL;
-    return STEAL(membership);
+    return design(session, update, *membership, blueprint, error);
 }
 
 static size_t node_count(json_object *choices)
@@ -205,11 +243,11 @@ static json_object *scaled_after(json_object *record, const struct blueprint *bl
 }
 
 static json_object *changes_of(struct session *session, const struct update *update, const struct blueprint *blueprint,
-                               json_object *joined)
+                               json_object *membership)
 {
     AUTO_JSON json_object *changes = json_object_new_object();
-    json_object *membership = membership_of(update, joined), *scaled = scaled_after(session->record, blueprint);
-    if (json_set(changes, "membership", membership) || json_set(changes, "scaled", scaled) || !membership || !scaled ||
+    json_object *scaled = scaled_after(session->record, blueprint);
+    if (json_set(changes, "membership", json_ref(membership)) || json_set(changes, "scaled", scaled) || !scaled ||
         json_set(changes, "config", json_ref(update->config)) || json_set(changes, "spec", json_ref(blueprint->spec)) ||
         json_set(changes, "choices", json_ref(blueprint->choices)) ||
         json_set(changes, "resources", json_ref(blueprint->resources)) ||
@@ -224,11 +262,13 @@ static json_object *changes_of(struct session *session, const struct update *upd
 static int redesign(struct session *session, const struct update *update, memories_error **error)
 {
     struct blueprint blueprint = { 0 };
-    AUTO_JSON json_object *joined = NULL;
-    int failed = design_with_joined(session, update, &joined, &blueprint, error);
+    AUTO_JSON json_object *membership = NULL;
+    int failed = design_with_members(session, update, &membership, &blueprint, error);
+    if (!failed && !update->replaced)
+        failed = check_remakes(session, blueprint.resources, error);
     if (!failed)
         failed = session_release_check(session, blueprint.spec, update->replaced, error);
-    json_object *changes = failed ? NULL : changes_of(session, update, &blueprint, joined);
+    json_object *changes = failed ? NULL : changes_of(session, update, &blueprint, membership);
     if (!failed && !changes)
         failed = error_no_memory(error);
     if (!failed) {

@@ -36,6 +36,7 @@ static struct {
     void *secrets_data;
     fake_http_fn *http;
     void *http_data;
+    const char *const *headers;
     size_t batches;
     size_t allocated;
     size_t failing_allocation; /* counts down; 0: none fails */
@@ -176,7 +177,7 @@ static int32_t host_http(struct memories_call *call, const struct memories_http_
         response->error = copy_locked(call, scripted.error);
         response->body = copy_locked(call, scripted.body ? scripted.body : "");
         response->body_bytes = (uint32_t)strlen(response->body);
-        response->headers = copy_list_locked(call, scripted.headers);
+        response->headers = copy_list_locked(call, fake.headers);
         responses[i] = response;
     }
     pthread_mutex_unlock(&call->lock);
@@ -339,6 +340,11 @@ void fake_host_set_http(fake_http_fn *http, void *user_data)
 {
     fake.http = http;
     fake.http_data = user_data;
+}
+
+void fake_host_set_headers(const char *const *headers)
+{
+    fake.headers = headers;
 }
 
 size_t fake_host_http_batches(void)

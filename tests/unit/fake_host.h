@@ -55,18 +55,19 @@ void fake_host_set_now(int64_t now_ms);
 typedef const char *fake_secret_fn(const char *reference, void *user_data);
 void fake_host_set_secrets(fake_secret_fn *secrets, void *user_data);
 
-/* One answer to a request. body NULL: "". status 0: no answer, for the reason in error. headers: "name: value", last
- * element NULL; or NULL. */
+/* One answer to a request. body NULL: "". status 0: no answer, for the reason in error. */
 struct fake_response {
     int status;
     const char *body;
     int error_code;
     const char *error;
-    const char *const *headers;
 };
 /* Called for each request of a batch, in order. Default: nothing can be reached. */
 typedef struct fake_response fake_http_fn(const struct memories_http_request *request, void *user_data);
 void fake_host_set_http(fake_http_fn *http, void *user_data);
+/* The headers of all answers from now on: "name: value", last element NULL; NULL: none. The function above may set them
+ * for each answer that it gives. */
+void fake_host_set_headers(const char *const *headers);
 /* How many batches were sent since the last fake_host_reset. */
 size_t fake_host_http_batches(void);
 /* How many bytes were allocated since then, for all calls. */

@@ -560,15 +560,13 @@ void fake_swarm_pass(void)
 static struct fake_response answer_json(struct fake_engine *engine, int status, json_object *body)
 {
     static char version[32];
-    static const char *headers[] = { "content-type: application/json", version, NULL };
+    static const char *const headers[] = { "content-type: application/json", version, NULL };
     json_object_put(backstage.answer);
     backstage.answer = body;
     snprintf(version, sizeof version, "api-version: %s", engine->api ? engine->api : "");
-    struct fake_response response = { .status = status,
-                                      .body = json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN) };
-    headers[1] = engine->api ? version : NULL;
-    response.headers = headers;
-    return response;
+    fake_host_set_headers(engine->api ? headers : NULL);
+    return (struct fake_response){ .status = status,
+                                   .body = json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN) };
 }
 
 static struct fake_response refuse(struct fake_engine *engine, int status, const char *message)

@@ -24,6 +24,7 @@ static const struct memories_topology_ops consensus_ops = {
     .plan = consensus_plan,
     .converge = consensus_converge,
     .status = consensus_status,
+    .release = consensus_release,
 };
 
 MEMORIES_PLUGIN(topology, consensus, MEMORIES_VERSION, "Apache-2.0", "https://github.com/memories-dev/memories",

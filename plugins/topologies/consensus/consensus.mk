@@ -3,8 +3,10 @@ noinst_LTLIBRARIES += plugins/topologies/consensus/libconsensus.la
 plugins_topologies_consensus_libconsensus_la_SOURCES = \
 	plugins/topologies/consensus/consensus.c \
 	plugins/topologies/consensus/consensus.h \
+	plugins/topologies/consensus/join.c \
 	plugins/topologies/consensus/members.c \
 	plugins/topologies/consensus/plan.c \
+	plugins/topologies/consensus/release.c \
 	plugins/topologies/consensus/status.c
 nodist_plugins_topologies_consensus_libconsensus_la_SOURCES = $(consensus_schema:.json=.json.c)
 plugins_topologies_consensus_libconsensus_la_CFLAGS = $(plugin_cflags)
