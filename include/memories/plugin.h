@@ -351,7 +351,7 @@ typedef const struct memories_plugin_descriptor *memories_plugin_query_fn(void);
         return &memories_descriptor_##kind_##_##name_;                                                                 \
     }
 
-#define MEMORIES_ABI_MINOR_TEXT "0"
+#define MEMORIES_ABI_MINOR_TEXT "1"
 #define MEMORIES_KIND_provider MEMORIES_PLUGIN_PROVIDER
 #define MEMORIES_KIND_topology MEMORIES_PLUGIN_TOPOLOGY
 
