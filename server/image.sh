@@ -7,6 +7,7 @@
 # format is that of `docker save` (github.com/moby/docker-image-spec, v1.2): layers as tar files, and a configuration
 # whose digest is the image's id.
 set -eu
+umask 022 # modes of what is made here are part of the image
 program=$1 output=$2 reference=$3
 name=$(basename "$program")
 work=$(mktemp -d)

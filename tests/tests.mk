@@ -1,4 +1,10 @@
 # Each test program and script is named after what it proves; a script that can't run here skips (exit 77) with a reason.
+
+# The file that commits, built to kill the process round a commit; in front of libcore.la, it takes the place of the
+# library's own.
+crash_points = core/store/database.c
+crash_cppflags = $(AM_CPPFLAGS) -DMEMORIES_CRASH_POINTS
+
 include tests/plugins/plugins.mk
 include tests/abi/abi.mk
 include tests/unit/unit.mk

@@ -264,26 +264,31 @@ int session_release_check(struct session *session, json_object *spec, json_objec
 
 /* ---- Nodes that must not be made anew just so ---- */
 
-/* Where nodes belong to a cluster, one that is made anew knows nothing, and the cluster still counts on the one before. So
- * it is made anew by heal, which lets it go first. What was never finished belongs to nothing yet. */
-int session_inspect(const struct plan *plan, void *user_data, memories_error **error)
+/* A topology may say that its nodes must keep what they know (rollout.replace): the others of a cluster count on it. Then a
+ * node is made anew by heal alone, which lets it go first. What was never finished knows nothing yet. */
+int session_refuse_remakes(struct session *session, json_object *spec, const struct plan *plan, memories_error **error)
 {
-    struct session *session = user_data;
-    bool formed = json_get(session->record, "result") && session->topology->ops.topology.release;
+    json_object *rollout = json_get_object(spec, "rollout");
+    bool keeps = json_get_object(session->record, "result") && !json_get_bool(rollout, "replace", true);
     const struct plan_operation *remake = NULL;
-    for (size_t i = 0; formed && !remake && i < plan->count; i++)
+    for (size_t i = 0; keeps && !remake && i < plan->count; i++)
         if (plan->operations[i].node && plan->operations[i].remakes)
             remake = &plan->operations[i];
     if (!remake)
         return 0;
-    if (strcmp(remake->reason, "is broken") && strcmp(remake->reason, "has disappeared")) {
-        error_set(error, MEMORIES_UNSUPPORTED,
-                  "this change can't be made in place: node %s would be made anew and lose its data (%s)", remake->node,
-                  remake->reason);
-        error_hint(error, "leave that part of the configuration as it is, or deploy the new one beside this and move over");
-        return MEMORIES_UNSUPPORTED;
+    if (!strcmp(remake->reason, "is broken") || !strcmp(remake->reason, "has disappeared")) {
+        error_set(error, MEMORIES_CONFLICT, "%s of %s %s", remake->node, session->id, remake->reason);
+        error_hint(error, "make it anew with: memories heal %s", session->id);
+        return MEMORIES_CONFLICT;
     }
-    error_set(error, MEMORIES_CONFLICT, "node %s of %s %s", remake->node, session->id, remake->reason);
-    error_hint(error, "make it anew: memories heal %s", session->id);
-    return MEMORIES_CONFLICT;
+    error_set(error, MEMORIES_UNSUPPORTED, "the change would make %s anew, without its data (%s)", remake->node,
+              remake->reason);
+    error_hint(error, "deploy the new configuration beside %s, move the data over, then delete the old deployment",
+               session->id);
+    return MEMORIES_UNSUPPORTED;
+}
+
+int session_inspect(const struct plan *plan, void *session, memories_error **error)
+{
+    return session_refuse_remakes(session, json_get(((struct session *)session)->record, "spec"), plan, error);
 }

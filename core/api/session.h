@@ -70,7 +70,9 @@ int64_t session_limit_ms(struct session *session);
 /* Why the work has stopped in between: on request, or because another process has the lease. */
 int session_cancelled(struct session *session, memories_error **error);
 int session_run_engine(struct session *session, json_object *desired, bool stopped, memories_error **error);
-/* Refuses a plan that would make a node of a formed cluster anew: see release.c. An engine's inspect. */
+/* release.c: refuses a plan that would make a node anew where `spec` says that nodes keep their data. */
+int session_refuse_remakes(struct session *session, json_object *spec, const struct plan *plan, memories_error **error);
+/* The same for the recorded spec: an engine's inspect. */
 int session_inspect(const struct plan *plan, void *session, memories_error **error);
 /* release.c: lets the nodes go that are not wanted any more or are to be replaced, and destroys them. */
 int session_release(struct session *session, memories_error **error);

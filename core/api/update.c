@@ -144,7 +144,7 @@ static json_object *joined_after(struct session *session, json_object *wanted, j
 }
 
 /* What can't be done without loss is refused before it is on record. */
-static int check_remakes(struct session *session, json_object *resources, memories_error **error)
+static int check_remakes(struct session *session, json_object *spec, json_object *resources, memories_error **error)
 {
     AUTO_JSON json_object *recorded = store_resource_list(session->store, session->id, error);
     if (!recorded)
@@ -154,7 +154,7 @@ static int check_remakes(struct session *session, json_object *resources, memori
                                           .resource_types = json_get(session->provider->description, "resource_types"),
                                           .can_update = session->provider->ops.provider.update != NULL };
     struct plan *plan = plan_make(&request, error);
-    int failed = plan ? session_inspect(plan, session, error) : MEMORIES_FAILED;
+    int failed = plan ? session_refuse_remakes(session, spec, plan, error) : MEMORIES_FAILED;
     plan_free(plan);
     return failed;
 }
@@ -265,7 +265,7 @@ static int redesign(struct session *session, const struct update *update, memori
     AUTO_JSON json_object *membership = NULL;
     int failed = design_with_members(session, update, &membership, &blueprint, error);
     if (!failed && !update->replaced)
-        failed = check_remakes(session, blueprint.resources, error);
+        failed = check_remakes(session, blueprint.spec, blueprint.resources, error);
     if (!failed)
         failed = session_release_check(session, blueprint.spec, update->replaced, error);
     json_object *changes = failed ? NULL : changes_of(session, update, &blueprint, membership);

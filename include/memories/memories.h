@@ -177,8 +177,10 @@ MEMORIES_API char *memories_plan(memories_context *context, const memories_confi
 /* ---- Deploying and managing -------------------------------------------------------------------------------------- */
 
 #define MEMORIES_KEEP_ON_FAILURE 1u /* deploy: leave what was made when it fails, for looking at and resuming */
-#define MEMORIES_NO_WAIT 2u         /* deploy, start: return before the whole has been seen to work; update, scale, heal:
-                                       return when the change is checked and on record. memories_resume does the rest */
+/* deploy, start, resume: return when everything is made and switched on. Whether it works as a whole is not waited for; the
+ * status stays "starting" until memories_resume has done that. update, scale, heal: return when the change is checked and on
+ * record; memories_resume carries it out. */
+#define MEMORIES_NO_WAIT 2u
 
 /* Deploys and waits until the topology says that it works. When it fails, what was made is removed again unless
  * MEMORIES_KEEP_ON_FAILURE; when that fails too, the error says what is left. */
@@ -363,7 +365,7 @@ MEMORIES_API void memories_metrics_free(memories_metrics *metrics);
 
 /* Receives log text of one node as it comes; a non-zero return ends the stream. */
 typedef int memories_log_fn(const char *node, const char *bytes, size_t count, void *user_data);
-/* node: NULL for all. lines: the last so many of each node; 0: all. follow: goes on until memories_cancel. */
+/* node: NULL for all. lines: the last so many of each log; 0: all. follow: goes on until memories_cancel. */
 MEMORIES_API int memories_logs(memories_context *context, const char *id, const char *node, uint32_t lines, int follow,
                                memories_log_fn *on_log, void *user_data, memories_error **error);
 

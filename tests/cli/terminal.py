@@ -164,6 +164,16 @@ def check_interrupt():
     assert "\x1b" not in text
 
 
+def check_autoscale():
+    """Decisions and progress are lines on one screen; Ctrl-C ends the loop, and cuts a scaling."""
+    text, code = run(["autoscale", "x"], keys=[("something else", INTERRUPT)])
+    assert code == 0 and "\x1b[J" not in text, (code, text)
+    text, code = run(["autoscale", "slow"], 100, keys=[("creating", INTERRUPT)])
+    assert code == 6 and "-> 7" in text and "memories resume consensus-local" in text, (code, text)
+    text, code = run(["autoscale", "slow", "--once"])
+    assert code == 0 and "100 operations in" in text, (code, text)
+
+
 def check_signal():
     """SIGTERM is Ctrl-C; ignored signals stay ignored."""
     for number, before, expected in ((signal.SIGTERM, signal.SIG_DFL, 6), (signal.SIGHUP, signal.SIG_IGN, 0)):
@@ -182,6 +192,7 @@ def check_signal():
         assert code == expected, (number, code)
 
 
-for check in (check_region, check_narrowed, check_plain, check_lines_above, check_interrupt, check_signal):
+for check in (check_region, check_narrowed, check_plain, check_lines_above, check_interrupt, check_autoscale,
+              check_signal):
     check()
     print(f"ok: {check.__name__}")

@@ -82,6 +82,27 @@ expect 0 memories resume slow
 equal "$(printf %s "$out" | sed 's/.*: //')" running
 expect 0 memories delete slow
 
+# Not waited for: a process in the background has taken it over, keeps others out, and can be interrupted like any other.
+status_is() { memories show box | grep -q "^Status: $1\$"; }
+expect 0 memories update box "$three" --set fake_content=newer --set fake_converge_ms=60000 --no-wait
+contains "$out" "Status: updating"
+pid=$(printf '%s\n' "$err" | sed -n 's/^Process \([0-9]*\) goes on in the background.*/\1/p')
+expect 5 memories stop box
+contains "$err" "$pid"
+kill -TERM "$pid"
+wait_until 20 status_is interrupted
+expect 0 memories update box "$three" --set fake_content=newer --no-wait
+wait_until 20 status_is running
+expect 0 memories stop box
+expect 0 memories start box --no-wait
+wait_until 20 status_is running
+
+# A topology that neither scales nor has services says so.
+expect 2 memories scale box --worker-nodes 2
+contains "$err" 'no group of nodes "worker"'
+expect 3 memories autoscale box --once
+expect 1 memories services box
+
 expect 0 memories delete box
 expect 4 memories delete box
 expect 0 memories show "$id" --audit

@@ -5,11 +5,6 @@ tests_unit_test_plan_SOURCES = tests/unit/test_plan.c
 tests_unit_test_plan_CFLAGS = $(unit_cflags)
 tests_unit_test_plan_LDADD = $(unit_libs)
 
-# The file that commits, built to kill the process round a commit; in front of libcore.la, it takes the place of the
-# library's own.
-crash_points = core/store/database.c
-crash_cppflags = $(AM_CPPFLAGS) -DMEMORIES_CRASH_POINTS
-
 check_PROGRAMS += tests/unit/test_store
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(crash_points)
 tests_unit_test_store_CPPFLAGS = $(crash_cppflags)

@@ -14,6 +14,7 @@
 #include "plugins/common/cleanup.h"
 #include "plugins/common/json.h"
 #include "plugins/providers/local/files.h"
+#include "plugins/providers/local/node/search_path.h"
 #include "plugins/providers/local/program.h"
 #include "plugins/providers/local/run.h"
 
@@ -109,8 +110,7 @@ static uint64_t digest(uint64_t hash, const char *text)
 
 void fabric_names(const struct local *local, struct fabric_names *names)
 {
-    AUTO_FREE char *state = realpath(local->state, NULL);
-    uint64_t hash = digest(digest(0xcbf29ce484222325u, state ? state : local->state) ^ '/', local->deployment);
+    uint64_t hash = digest(digest(0xcbf29ce484222325u, local->state) ^ '/', local->deployment);
     /* Ids that differ at the end only would have names that begin alike: the finish of MurmurHash3. */
     hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
     hash ^= hash >> 33;
@@ -194,7 +194,7 @@ int32_t fabric_probe(struct problem *problem)
         return problem->code;
     }
     for (size_t i = 0; i < ARRAY_COUNT(programs); i++) {
-        AUTO_FREE char *path = local_program_find(programs[i], LOCAL_SYSTEM_PATH);
+        AUTO_FREE char *path = local_program_find(programs[i], NODE_SYSTEM_PATH);
         if (path)
             continue;
         problem_set(problem, MEMORIES_UNSUPPORTED, "namespaces need the program %s", programs[i]);

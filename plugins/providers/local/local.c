@@ -85,7 +85,8 @@ static int32_t open_instance(struct memories_call *call, const char *request, vo
     struct local *local = calloc(1, sizeof *local);
     if (!local)
         return plugin_no_memory(call);
-    local->state = local_format("%s/local", state_dir);
+    AUTO_FREE char *resolved = realpath(state_dir, NULL);
+    local->state = local_format("%s/local", resolved ? resolved : state_dir);
     local->deployment = deployment ? strdup(deployment) : NULL;
     local->config = json_ref(json_get_object(document, "config"));
     if (!local->state || (deployment && !local->deployment)) {

@@ -15,6 +15,7 @@
 #include "plugins/providers/local/fabric.h"
 #include "plugins/providers/local/files.h"
 #include "plugins/providers/local/local.h"
+#include "plugins/providers/local/node/search_path.h"
 #include "plugins/providers/local/notes.h"
 #include "plugins/providers/local/prepare.h"
 #include "plugins/providers/local/program.h"
@@ -130,7 +131,7 @@ static int32_t check_programs(struct preparation *preparation)
     if (!supervisor)
         return preparation->problem.code;
     AUTO_JSON json_object *checked = json_object_new_object();
-    AUTO_FREE char *search_path = local_service_path();
+    AUTO_FREE char *search_path = node_search_path();
     struct missing missing = { .checked = checked, .search_path = search_path };
     if (!checked || !search_path)
         return problem_no_memory(&preparation->problem);

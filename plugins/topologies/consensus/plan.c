@@ -384,8 +384,10 @@ int32_t consensus_plan(struct memories_call *call, const char *request)
         return code;
     for (int i = 0; i < wish.count; i++)
         add_node(&wish, i);
-    /* One at a time, so that a majority always runs. */
-    spec.failed |= json_set_int(json_set_new_object(spec.document, "rollout"), "max_unavailable", 1);
+    /* One at a time, so that a majority always runs; and with its data: a member without can't come back. */
+    json_object *rollout = json_set_new_object(spec.document, "rollout");
+    spec.failed |= json_set_int(rollout, "max_unavailable", 1);
+    spec.failed |= json_set_bool(rollout, "replace", false);
     warn_even(&wish);
     warn_zones(&wish);
     return spec_finish(&spec);

@@ -293,7 +293,8 @@ int32_t swarmed_plan(struct memories_call *call, const char *request)
     add_swarm(&wish);
     add_scaling(&wish);
     /* One at a time, so that a majority of the managers always runs. */
-    spec.failed |= json_set_int(json_set_new_object(spec.document, "rollout"), "max_unavailable", 1);
+    json_object *rollout = json_set_new_object(spec.document, "rollout");
+    spec.failed |= json_set_int(rollout, "max_unavailable", 1) | json_set_bool(rollout, "replace", false);
     warn(&wish);
     return spec_finish(&spec);
 }
