@@ -113,6 +113,25 @@ tests_unit_test_standalone_status_SOURCES = tests/unit/test_standalone_status.c 
 tests_unit_test_standalone_status_CFLAGS = $(unit_cflags)
 tests_unit_test_standalone_status_LDADD = $(fake_host_libs)
 
+# The swarmed topology's slots against engines in the test's own memory; the three programs share a fixture.
+swarmed_test_sources = tests/unit/fake_swarm.c tests/unit/fake_swarm.h tests/unit/swarmed_fixture.c \
+	tests/unit/swarmed_fixture.h tests/unit/topology.c tests/unit/topology.h
+
+check_PROGRAMS += tests/unit/test_swarmed_form
+tests_unit_test_swarmed_form_SOURCES = tests/unit/test_swarmed_form.c $(swarmed_test_sources)
+tests_unit_test_swarmed_form_CFLAGS = $(unit_cflags)
+tests_unit_test_swarmed_form_LDADD = $(fake_host_libs)
+
+check_PROGRAMS += tests/unit/test_swarmed_release
+tests_unit_test_swarmed_release_SOURCES = tests/unit/test_swarmed_release.c $(swarmed_test_sources)
+tests_unit_test_swarmed_release_CFLAGS = $(unit_cflags)
+tests_unit_test_swarmed_release_LDADD = $(fake_host_libs)
+
+check_PROGRAMS += tests/unit/test_swarmed_status
+tests_unit_test_swarmed_status_SOURCES = tests/unit/test_swarmed_status.c $(swarmed_test_sources)
+tests_unit_test_swarmed_status_CFLAGS = $(unit_cflags)
+tests_unit_test_swarmed_status_LDADD = $(fake_host_libs)
+
 check_PROGRAMS += tests/unit/test_crash
 tests_unit_test_crash_SOURCES = tests/unit/test_crash.c $(crash_points)
 tests_unit_test_crash_CPPFLAGS = $(crash_cppflags)

@@ -334,15 +334,17 @@ static int32_t send_changes(struct swarm *swarm, const struct change *changes, s
     return code;
 }
 
-/* Every node gets new images before a task needs them. */
+/* Every node that stays gets new images before a task needs them. */
 static int32_t load_everywhere(struct swarm *swarm)
 {
     const struct swarm_node **nodes = plugin_host->allocate(swarm->call, (swarm->count + 1) * sizeof *nodes);
+    size_t count = 0;
     if (!nodes)
         return plugin_no_memory(swarm->call);
     for (size_t i = 0; i < swarm->count; i++)
-        nodes[i] = &swarm->nodes[i];
-    return images_load(swarm, nodes, swarm->count);
+        if (swarm->nodes[i].role)
+            nodes[count++] = &swarm->nodes[i];
+    return images_load(swarm, nodes, count);
 }
 
 int32_t services_apply(struct swarm *swarm)
