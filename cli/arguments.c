@@ -197,6 +197,13 @@ static int set_option(struct session *session, enum option_id id, const char *va
         break;
     case OPTION_SET:
         return append(&settings->sets, value) ? GO_ON : report_no_memory(session);
+    case OPTION_TRACE_PLUGIN:
+        return append(&settings->traces, value) ? GO_ON : report_no_memory(session);
+    case OPTION_TRACE_FILE:
+        settings->trace_file = value;
+        break;
+    case OPTION_FAULT:
+        return append(&settings->faults, value) ? GO_ON : report_no_memory(session);
     case OPTION_METRIC:
         return append(&settings->metrics, value) ? GO_ON : report_no_memory(session);
     case OPTION_START:
@@ -317,6 +324,8 @@ void settings_free(struct settings *settings)
 {
     free(settings->sets);
     free(settings->metrics);
+    free(settings->traces);
+    free(settings->faults);
     free(settings->lost_nodes);
     for (size_t i = 0; i < settings->size_count; i++)
         free((char *)settings->sizes[i].group);

@@ -75,6 +75,9 @@ enum option_id {
     OPTION_VERBOSE,
     OPTION_STATE_DIR,
     OPTION_PLUGIN_PATH,
+    OPTION_TRACE_PLUGIN,
+    OPTION_TRACE_FILE,
+    OPTION_FAULT,
     OPTION_HELP,
     OPTION_VERSION,
     OPTION_COUNT
@@ -121,6 +124,9 @@ struct settings {
     const char *state_dir, *plugin_path;
     const char **sets;       /* --set, in order; NULL-terminated */
     const char **metrics;    /* --metric, in order; NULL-terminated */
+    const char **traces; /* --trace-plugin, in order; NULL-terminated */
+    const char **faults; /* --fault, in order; NULL-terminated */
+    const char *trace_file;
     const char **lost_nodes; /* --node of heal, in order; NULL-terminated */
     const char *force_new_cluster;
     struct memories_group_size *sizes; /* of scale; names are owned */

@@ -134,9 +134,11 @@ static int run(const struct plugin *plugin, const struct call_environment *envir
                const struct invocation *invocation, struct operation_answer *answers, json_object **result,
                memories_error **error)
 {
+    static atomic_uint_fast64_t calls;
     struct memories_call call = { .plugin = plugin,
                                   .environment = environment ? environment : &no_environment,
                                   .slot = invocation->slot_name,
+                                  .number = atomic_fetch_add(&calls, 1) + 1,
                                   .operations = invocation->operations,
                                   .answers = answers,
                                   .count = invocation->count };

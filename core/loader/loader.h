@@ -55,6 +55,8 @@ struct plugin {
  * says which of the closed list. */
 const struct plugin *loader_open(uint32_t kind, const char *name, const char *search_path, enum load_failure *failure,
                                  memories_error **error);
+/* Whether a plugin of this name, of either kind ("local") or with its kind ("provider-local"), is there; opens nothing. */
+enum load_failure loader_find(const char *name, const char *search_path, memories_error **error);
 /* Opens one file by absolute path. */
 const struct plugin *loader_open_file(const char *path, enum load_failure *failure, memories_error **error);
 

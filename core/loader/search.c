@@ -130,6 +130,26 @@ static enum load_failure find(uint32_t kind, const char *name, const char *searc
     return *path ? LOAD_OK : refuse_unknown(kind, name, search_path, error);
 }
 
+/* "local" of either kind, "provider-local" */
+enum load_failure loader_find(const char *name, const char *search_path, memories_error **error)
+{
+    static const uint32_t kinds[] = { MEMORIES_PLUGIN_PROVIDER, MEMORIES_PLUGIN_TOPOLOGY };
+    AUTO_FREE char *file_name = text_format("%s.so", name);
+    struct plugin_file_name file;
+    bool has_kind = file_name && plugin_file_name_parse(file_name, &file);
+    AUTO_ERROR memories_error *problem = NULL;
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        const char *bare = has_kind ? file.name : name;
+        AUTO_FREE char *path = NULL;
+        if (has_kind && file.kind != kinds[i])
+            continue;
+        if (find_builtin(kinds[i], bare) || !find(kinds[i], bare, search_path_or_default(search_path), &path, &problem))
+            return LOAD_OK;
+    }
+    error_move(error, STEAL(problem));
+    return LOAD_NOT_FOUND;
+}
+
 const struct plugin *loader_open(uint32_t kind, const char *name, const char *search_path, enum load_failure *failure,
                                  memories_error **error)
 {

@@ -375,6 +375,17 @@ MEMORIES_API int memories_logs(memories_context *context, const char *id, const 
  * "failed", "error", …}]. To memories_free. */
 MEMORIES_API char *memories_plugins(memories_context *context, memories_error **error);
 
+/* The two below are for finding and provoking mistakes. They concern the whole process, as plugins do, and plugins that have
+ * not been used yet: MEMORIES_CONFLICT otherwise. plugin: its name ("local"), or with its kind ("provider-local"). */
+
+/* Writes each call between the core and a plugin to `fd`, as lines of JSON without secrets (docs/plugins.md describes
+ * them). fd stays the caller's, and must stay open as long as the process. */
+MEMORIES_API int memories_trace_plugin(memories_context *context, const char *plugin, int fd, memories_error **error);
+/* Makes a call fail: "PLUGIN:SLOT:N:ERROR", as in "provider-local:create:2:transient". The Nth call of that slot, from 1,
+ * fails with ERROR (memories_code_name) without reaching the plugin; with ":after" behind it, for slots that get batches,
+ * the plugin does its work and its answers are lost. */
+MEMORIES_API int memories_fault_plugin(memories_context *context, const char *fault, memories_error **error);
+
 #ifdef __cplusplus
 }
 #endif

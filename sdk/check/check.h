@@ -81,9 +81,6 @@ struct check_document_slot {
 extern const struct check_document_slot check_document_slots[];
 extern const size_t check_document_slot_count;
 
-/* Whether the plugin has it. */
-bool check_has_slot(const struct check *check, size_t offset);
-
 /* Calls a slot with a document. NULL: it failed, *error says why. instance: NULL for a topology. A slot that gives no
  * result gives an empty object. */
 json_object *check_call(struct check *check, const struct check_document_slot *slot, void *instance,

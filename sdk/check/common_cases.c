@@ -11,6 +11,7 @@
 #include "core/base/text.h"
 #include "core/config/config.h"
 #include "core/config/schema.h"
+#include "core/loader/slot.h"
 #include "sdk/check/probe.h"
 #include "sdk/check/purity.h"
 #include "sdk/check/rehearsal.h"
@@ -69,7 +70,7 @@ static void for_each_slot(struct check *check, struct scene *scene, slot_visitor
 {
     for (size_t i = 0; i < check_document_slot_count; i++) {
         const struct check_document_slot *slot = &check_document_slots[i];
-        if (slot->kind == check->plugin->kind && check_has_slot(check, slot->offset))
+        if (slot->kind == check->plugin->kind && slot_is_filled(check->plugin, slot_find(slot->kind, slot->name)))
             visit(check, scene, slot);
     }
 }

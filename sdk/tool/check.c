@@ -54,7 +54,7 @@ static int print_slots(json_object *slots)
         table_add(table, json_get_string(slot, "name"));
         table_add(table, json_get_string(slot, "need"));
         table_add(table, present ? "yes" : "no");
-        table_add(table, present ? "" : json_get_string(slot, "without"));
+        table_add(table, present ? NULL : json_get_string(slot, "without"));
     }
     int failed = table_print(table, 2);
     putchar('\n');
