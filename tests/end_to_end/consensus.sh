@@ -146,7 +146,10 @@ fi
 
 # from 1 to 7 members; an even number is allowed, with the reason why odd ones are better
 printf 'consensus: {algorithm: raft}\n' >"$test_dir/bare.yaml"
-bare() { expect "$1" memories "$2" "$test_dir/bare.yaml" --topology consensus --provider local --set isolation=process --set "consensus.min_nodes=$3"; }
+bare() {
+    expect "$1" memories "$2" "$test_dir/bare.yaml" --topology consensus --provider local --set isolation=process \
+        --set "consensus.min_nodes=$3"
+}
 bare 0 deploy 1
 equal "$(printf '%s\n' "$out" | grep -c 'Follower')" 0
 contains "$out" "Leader Node: node1"
