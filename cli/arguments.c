@@ -1,6 +1,7 @@
 /* arguments.c - from the command line to settings */
 #include "cli/arguments.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,17 +105,71 @@ static int set_time(const struct session *session, char **time_text, const char 
     return GO_ON;
 }
 
-static int set_lines(struct session *session, const char *value)
+/* Digits only: strtoul takes spaces and signs. */
+static bool read_count(const char *value, uint32_t *count)
 {
     char *end;
-    unsigned long lines = strtoul(value, &end, 10);
+    errno = 0;
+    unsigned long number = strtoul(value, &end, 10);
+    *count = (uint32_t)number;
+    return *value >= '0' && *value <= '9' && !*end && !errno && number <= UINT32_MAX;
+}
+
+static int set_lines(struct session *session, const char *value)
+{
     session->settings.lines = 0;
     if (strcmp(value, "all") == 0)
         return GO_ON;
-    if (*value < '0' || *value > '9' || *end || lines == 0 || lines > UINT32_MAX)
+    if (!read_count(value, &session->settings.lines) || session->settings.lines == 0)
         return report_usage(session, "--lines: \"%s\" is neither a number from 1 on nor \"all\"", value);
-    session->settings.lines = (uint32_t)lines;
     return GO_ON;
+}
+
+static int set_seconds(const struct session *session, uint32_t *seconds, const char *name, const char *value)
+{
+    *seconds = duration_parse(value);
+    if (!*seconds)
+        return report_usage(session, "--%s: \"%s\" is no number of seconds from 1 on", name, value);
+    return GO_ON;
+}
+
+/* The last number of a group counts. group is not terminated. */
+static int set_size(struct session *session, const char *group, size_t group_length, uint32_t count)
+{
+    struct settings *settings = &session->settings;
+    for (size_t i = 0; i < settings->size_count; i++) {
+        struct memories_group_size *size = &settings->sizes[i];
+        if (strlen(size->group) == group_length && strncmp(size->group, group, group_length) == 0) {
+            size->count = count;
+            return GO_ON;
+        }
+    }
+    struct memories_group_size *more = reallocarray(settings->sizes, settings->size_count + 1, sizeof *more);
+    char *name = strndup(group, group_length);
+    settings->sizes = more ? more : settings->sizes;
+    if (!more || !name) {
+        free(name);
+        return report_no_memory(session);
+    }
+    more[settings->size_count++] = (struct memories_group_size){ name, count };
+    return GO_ON;
+}
+
+static int set_node_count(struct session *session, const char *option, const char *group, const char *value)
+{
+    uint32_t count;
+    if (!read_count(value, &count))
+        return report_usage(session, "--%s: \"%s\" is no number of nodes", option, value);
+    return set_size(session, group, strlen(group), count);
+}
+
+static int set_group(struct session *session, const char *value)
+{
+    const char *equals = strchr(value, '=');
+    uint32_t count;
+    if (!equals || equals == value || !read_count(equals + 1, &count))
+        return report_usage(session, "--group: \"%s\" is not like worker=8", value);
+    return set_size(session, value, (size_t)(equals - value), count);
 }
 
 static int set_option(struct session *session, enum option_id id, const char *value)
@@ -142,6 +197,13 @@ static int set_option(struct session *session, enum option_id id, const char *va
         break;
     case OPTION_SET:
         return append(&settings->sets, value) ? GO_ON : report_no_memory(session);
+    case OPTION_TRACE_PLUGIN:
+        return append(&settings->traces, value) ? GO_ON : report_no_memory(session);
+    case OPTION_TRACE_FILE:
+        settings->trace_file = value;
+        break;
+    case OPTION_FAULT:
+        return append(&settings->faults, value) ? GO_ON : report_no_memory(session);
     case OPTION_METRIC:
         return append(&settings->metrics, value) ? GO_ON : report_no_memory(session);
     case OPTION_START:
@@ -149,9 +211,20 @@ static int set_option(struct session *session, enum option_id id, const char *va
     case OPTION_END:
         return set_time(session, &settings->end_time, "end", value);
     case OPTION_PERIOD:
-        settings->period_seconds = duration_parse(value);
-        if (!settings->period_seconds)
-            return report_usage(session, "--period: \"%s\" is no number of seconds from 1 on", value);
+    case OPTION_LOAD_PERIOD:
+        return set_seconds(session, &settings->period_seconds, "period", value);
+    case OPTION_INTERVAL:
+        return set_seconds(session, &settings->interval_seconds, "interval", value);
+    case OPTION_WORKER_NODES:
+        return set_node_count(session, "worker-nodes", "worker", value);
+    case OPTION_MANAGER_NODES:
+        return set_node_count(session, "manager-nodes", "manager", value);
+    case OPTION_GROUP:
+        return set_group(session, value);
+    case OPTION_LOST_NODE:
+        return append(&settings->lost_nodes, value) ? GO_ON : report_no_memory(session);
+    case OPTION_FORCE_NEW_CLUSTER:
+        settings->force_new_cluster = value;
         break;
     case OPTION_LINES:
         return set_lines(session, value);
@@ -251,6 +324,12 @@ void settings_free(struct settings *settings)
 {
     free(settings->sets);
     free(settings->metrics);
+    free(settings->traces);
+    free(settings->faults);
+    free(settings->lost_nodes);
+    for (size_t i = 0; i < settings->size_count; i++)
+        free((char *)settings->sizes[i].group);
+    free(settings->sizes);
     free(settings->start_time);
     free(settings->end_time);
 }

@@ -61,11 +61,23 @@ enum option_id {
     OPTION_NODE,
     OPTION_LINES,
     OPTION_FOLLOW,
+    OPTION_WORKER_NODES,
+    OPTION_MANAGER_NODES,
+    OPTION_GROUP,
+    OPTION_ONCE,
+    OPTION_DRY_RUN,
+    OPTION_INTERVAL,
+    OPTION_LOAD_PERIOD,
+    OPTION_LOST_NODE,
+    OPTION_FORCE_NEW_CLUSTER,
     OPTION_JSON,
     OPTION_QUIET,
     OPTION_VERBOSE,
     OPTION_STATE_DIR,
     OPTION_PLUGIN_PATH,
+    OPTION_TRACE_PLUGIN,
+    OPTION_TRACE_FILE,
+    OPTION_FAULT,
     OPTION_HELP,
     OPTION_VERSION,
     OPTION_COUNT
@@ -110,10 +122,17 @@ const struct command *command_suggest(const char *name);
 struct settings {
     const char *topology, *provider, *name, *node;
     const char *state_dir, *plugin_path;
-    const char **sets;           /* --set, in order; NULL-terminated */
-    const char **metrics;        /* --metric, in order; NULL-terminated */
+    const char **sets;       /* --set, in order; NULL-terminated */
+    const char **metrics;    /* --metric, in order; NULL-terminated */
+    const char **traces; /* --trace-plugin, in order; NULL-terminated */
+    const char **faults; /* --fault, in order; NULL-terminated */
+    const char *trace_file;
+    const char **lost_nodes; /* --node of heal, in order; NULL-terminated */
+    const char *force_new_cluster;
+    struct memories_group_size *sizes; /* of scale; names are owned */
+    size_t size_count;
     char *start_time, *end_time; /* RFC 3339, or NULL */
-    uint32_t period_seconds, lines;
+    uint32_t period_seconds, interval_seconds, lines;
     uint64_t given; /* options, a bit for each enum option_id */
     char **arguments;
     unsigned argument_count;
@@ -140,6 +159,9 @@ int run_deploy(struct session *session);
 int run_update(struct session *session);
 int run_stop(struct session *session);
 int run_start(struct session *session);
+int run_scale(struct session *session);
+int run_heal(struct session *session);
+int run_autoscale(struct session *session);
 int run_delete(struct session *session);
 int run_resume(struct session *session);
 int run_plan(struct session *session);
@@ -148,6 +170,7 @@ int run_schema(struct session *session);
 int run_list(struct session *session);
 int run_show(struct session *session);
 int run_status(struct session *session);
+int run_services(struct session *session);
 int run_metrics(struct session *session);
 int run_logs(struct session *session);
 int run_plugins(struct session *session);

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/report.h"
 #include "cli/screen.h"
+#include "cli/services.h"
 #include "cli/table.h"
 
 static int print_table(const struct session *session, struct table *table, int status)
@@ -71,7 +72,7 @@ static int print_audit(const struct session *session, json_object *audit)
 
 static int print_details(const struct session *session, const memories_deployment *deployment)
 {
-    static const char *const headings[] = { "RESOURCE", "TYPE", "STATE", NULL };
+    static const char *const headings[] = { "RESOURCE", "TYPE", "STATE", "ADDRESS", NULL };
     size_t count = memories_deployment_resource_count(deployment);
     printf("Deployment Details for %s:\n", memories_deployment_id(deployment));
     print_field("Name", memories_deployment_name(deployment));
@@ -82,12 +83,18 @@ static int print_details(const struct session *session, const memories_deploymen
     printf("Resources: %zu resource%s\n", count, count == 1 ? "" : "s");
     if (!count)
         return EXIT_OK;
+    json_object *json = document_read(session, memories_deployment_json(deployment));
+    json_object *resources = document_array(json, "resources");
     struct table *table = table_new(headings);
     for (size_t i = 0; i < count; i++) {
+        json_object *outputs = NULL;
+        json_object_object_get_ex(json_object_array_get_idx(resources, i), "outputs", &outputs);
         table_add(table, memories_deployment_resource_key(deployment, i));
         table_add(table, memories_deployment_resource_type(deployment, i));
         table_add(table, memories_deployment_resource_state(deployment, i));
+        table_add(table, document_string(outputs, "address"));
     }
+    json_object_put(json);
     putchar('\n');
     return print_table(session, table, 2);
 }
@@ -193,8 +200,13 @@ static int print_status(const struct session *session, const memories_cluster_st
     print_known(json, "Applied Index", "applied_index", memories_cluster_status_applied_index(status));
     print_field("Status", memories_cluster_status_status(status));
     print_field("Message", document_string(json, "message"));
-    json_object *members = document_array(json, "members");
+    print_field("Address", document_string(json, "address"));
+    json_object *members = document_array(json, "members"), *services = document_array(json, "services");
     int code = members && json_object_array_length(members) ? print_members(session, members) : EXIT_OK;
+    if (code == EXIT_OK && services && json_object_array_length(services)) {
+        putchar('\n');
+        code = services_print(session, services);
+    }
     json_object_put(json);
     return code;
 }

@@ -1,38 +1,12 @@
-/* command_work.c - deploy, update, stop, start, resume, delete: everything that changes a deployment */
+/* command_work.c - deploy, update, heal, stop, start, resume, delete: what changes a deployment as a whole */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
 #include "cli/configuration.h"
-#include "cli/interrupt.h"
 #include "cli/report.h"
-
-/* Progress and Ctrl-C round a long call; the library's calls stand between the two. On a terminal "^C" stands in the
- * line already, and the first notice is the painter's to write. */
-static void work_begin(struct session *session)
-{
-    static const char first[] = INTERRUPT_NOTICE "\n";
-    static const char second[] = "\nmemories: stopped at once; \"memories list\" shows what can be resumed\n";
-    progress_begin(&session->progress, session->command->name);
-    if (session_has(session, OPTION_JSON) || session_has(session, OPTION_EVENTS))
-        interrupt_catch(session->context, NULL, NULL);
-    else if (session->progress.live)
-        interrupt_catch(session->context, NULL, second);
-    else
-        interrupt_catch(session->context, first, second + 1);
-}
-
-static void work_end(struct session *session, const memories_deployment *deployment)
-{
-    progress_end(&session->progress, deployment != NULL);
-}
-
-static uint32_t work_flags(const struct session *session)
-{
-    return (session_has(session, OPTION_NO_WAIT) ? MEMORIES_NO_WAIT : 0) |
-           (session_has(session, OPTION_KEEP_ON_FAILURE) ? MEMORIES_KEEP_ON_FAILURE : 0);
-}
+#include "cli/work.h"
 
 typedef const char *node_fn(const memories_deployment *deployment, size_t index);
 
@@ -63,19 +37,25 @@ static void print_deployment(const memories_deployment *deployment)
     print_field("Status", memories_deployment_status(deployment));
 }
 
-/* Prints and frees what became of it. done: "Stopped", for one line; NULL: all fields. */
-static int finish(struct session *session, memories_deployment *deployment, const char *done, memories_error *error)
+/* done: "Stopped", for one line; NULL: all fields. */
+static int print_outcome(struct session *session, const memories_deployment *deployment, const char *done)
 {
-    int code = EXIT_OK;
-    if (!deployment)
-        code = report_error(session, error);
-    else if (session_has(session, OPTION_JSON))
-        code = print_json(session, memories_deployment_json(deployment));
-    else if (done)
+    if (session_has(session, OPTION_JSON))
+        return print_json(session, memories_deployment_json(deployment));
+    if (done)
         printf("%s deployment %s: %s\n", done, memories_deployment_id(deployment),
                memories_deployment_status(deployment));
     else
         print_deployment(deployment);
+    return EXIT_OK;
+}
+
+/* Prints and frees what became of it. */
+static int finish(struct session *session, memories_deployment *deployment, const char *done, memories_error *error)
+{
+    int code = work_end(session, deployment, error);
+    if (code == EXIT_OK)
+        code = print_outcome(session, deployment, done);
     memories_deployment_free(deployment);
     return code;
 }
@@ -89,7 +69,6 @@ int run_deploy(struct session *session)
         return code;
     work_begin(session);
     memories_deployment *deployment = memories_deploy(session->context, config, work_flags(session), &error);
-    work_end(session, deployment);
     memories_config_free(config);
     return finish(session, deployment, NULL, error);
 }
@@ -104,9 +83,24 @@ int run_update(struct session *session)
     work_begin(session);
     memories_deployment *deployment =
         memories_update(session->context, session->settings.arguments[0], config, work_flags(session), &error);
-    work_end(session, deployment);
     memories_config_free(config);
     return finish(session, deployment, NULL, error);
+}
+
+int run_heal(struct session *session)
+{
+    const struct settings *settings = &session->settings;
+    memories_error *error = NULL;
+    memories_context *context = session_open(session);
+    if (!context)
+        return EXIT_FAILED;
+    struct memories_heal_options options = MEMORIES_HEAL_OPTIONS_INIT;
+    options.nodes = settings->lost_nodes;
+    options.force_new_cluster = settings->force_new_cluster;
+    work_begin(session);
+    memories_deployment *deployment =
+        memories_heal(context, settings->arguments[0], &options, work_flags(session), &error);
+    return finish(session, deployment, "Healed", error);
 }
 
 typedef memories_deployment *change_fn(memories_context *context, const char *id, uint32_t flags,
@@ -120,7 +114,6 @@ static int change(struct session *session, change_fn *function, const char *done
         return EXIT_FAILED;
     work_begin(session);
     memories_deployment *deployment = function(context, session->settings.arguments[0], work_flags(session), &error);
-    work_end(session, deployment);
     return finish(session, deployment, done, error);
 }
 

@@ -11,7 +11,7 @@ const struct option_description option_descriptions[OPTION_COUNT] = {
     [OPTION_KEEP_ON_FAILURE] = { "keep-on-failure", NULL, "when it fails, keep what was made for looking at it",
                                  WORDS_NONE, 'k' },
     [OPTION_WAIT] = { "wait", NULL, "return when the work is done (the default)", WORDS_NONE, 0 },
-    [OPTION_NO_WAIT] = { "no-wait", NULL, "return when the work is under way, where the provider can", WORDS_NONE, 0 },
+    [OPTION_NO_WAIT] = { "no-wait", NULL, "return at once; the work goes on in the background", WORDS_NONE, 0 },
     [OPTION_EVENTS] = { "events", NULL, "report progress on standard error as lines of JSON", WORDS_NONE, 0 },
     [OPTION_SPEC] = { "spec", NULL, "print the spec: the provider-neutral form, as JSON", WORDS_NONE, 0 },
     [OPTION_RESOURCES] = { "resources", NULL, "print the resources: the provider's form, as JSON", WORDS_NONE, 0 },
@@ -23,22 +23,40 @@ const struct option_description option_descriptions[OPTION_COUNT] = {
     [OPTION_PERIOD] = { "period", "SECONDS", "length of one point, also like 5m (default: 300)", WORDS_NONE, 0 },
     [OPTION_PLOT] = { "plot", NULL, "draw a chart of each metric", WORDS_NONE, 0 },
     [OPTION_NODE] = { "node", "NAME", "of this node only", WORDS_NODE, 0 },
-    [OPTION_LINES] = { "lines", "N", "begin with the last N lines of each node, or \"all\" (default: 100)", WORDS_NONE,
+    [OPTION_LINES] = { "lines", "N", "begin with the last N lines of each log, or \"all\" (default: 100)", WORDS_NONE,
                        'n' },
     [OPTION_FOLLOW] = { "follow", NULL, "go on with new lines until Ctrl-C", WORDS_NONE, 'f' },
+    [OPTION_WORKER_NODES] = { "worker-nodes", "N", "how many workers there shall be", WORDS_NONE, 0 },
+    [OPTION_MANAGER_NODES] = { "manager-nodes", "N", "how many managers there shall be", WORDS_NONE, 0 },
+    [OPTION_GROUP] = { "group", "NAME=N", "how many nodes of this kind there shall be (repeatable)", WORDS_NONE, 0 },
+    [OPTION_ONCE] = { "once", NULL, "end after one decision", WORDS_NONE, 0 },
+    [OPTION_DRY_RUN] = { "dry-run", NULL, "tell what would be done, and why, and do nothing", WORDS_NONE, 0 },
+    [OPTION_INTERVAL] = { "interval", "SECONDS", "time between two decisions, also like 1m (default: 15)", WORDS_NONE,
+                          0 },
+    [OPTION_LOAD_PERIOD] = { "period", "SECONDS", "the load is the mean of this time, also like 5m (default: 60)",
+                             WORDS_NONE, 0 },
+    [OPTION_LOST_NODE] = { "node", "NAME", "replace this node, whatever its state (repeatable)", WORDS_NODE, 0 },
+    [OPTION_FORCE_NEW_CLUSTER] = { "force-new-cluster", "NODE",
+                                   "begin the cluster anew with what this node knows; the rest is lost", WORDS_NODE,
+                                   0 },
     [OPTION_JSON] = { "json", NULL, "print the result as one JSON document", WORDS_NONE, 'j' },
     [OPTION_QUIET] = { "quiet", NULL, "no progress, only results, notes and errors", WORDS_NONE, 'q' },
     [OPTION_VERBOSE] = { "verbose", NULL, "report every step and what plugins log", WORDS_NONE, 'v' },
     [OPTION_STATE_DIR] = { "state-dir", "DIR", "where deployments are recorded", WORDS_DIRECTORY, 0 },
     [OPTION_PLUGIN_PATH] = { "plugin-path", "DIR[:DIR...]", "where plugins are looked for", WORDS_DIRECTORY, 0 },
+    [OPTION_TRACE_PLUGIN] = { "trace-plugin", "PLUGIN", "write each call of this plugin as a line of JSON (repeatable)",
+                              WORDS_PROVIDER, 0 },
+    [OPTION_TRACE_FILE] = { "trace-file", "FILE", "append them to this file, not to standard error", WORDS_FILE, 0 },
+    [OPTION_FAULT] = { "fault", "PLUGIN:SLOT:N:ERROR", "make the Nth call of a plugin's slot fail (repeatable)", WORDS_NONE, 0 },
     [OPTION_HELP] = { "help", NULL, "print this help", WORDS_NONE, 'h' },
     [OPTION_VERSION] = { "version", NULL, "print the version", WORDS_NONE, 'V' },
 };
 
-const uint64_t common_options =
-    OPTION(JSON) | OPTION(QUIET) | OPTION(VERBOSE) | OPTION(STATE_DIR) | OPTION(PLUGIN_PATH) | OPTION(HELP);
-const uint64_t program_options = OPTION(JSON) | OPTION(QUIET) | OPTION(VERBOSE) | OPTION(STATE_DIR) |
-                                 OPTION(PLUGIN_PATH) | OPTION(HELP) | OPTION(VERSION);
+#define EVERYWHERE                                                                                                     \
+    (OPTION(JSON) | OPTION(QUIET) | OPTION(VERBOSE) | OPTION(STATE_DIR) | OPTION(PLUGIN_PATH) | OPTION(TRACE_PLUGIN) |  \
+     OPTION(TRACE_FILE) | OPTION(FAULT) | OPTION(HELP))
+const uint64_t common_options = EVERYWHERE;
+const uint64_t program_options = EVERYWHERE | OPTION(VERSION);
 
 #define CONFIG_OPTIONS (OPTION(TOPOLOGY) | OPTION(PROVIDER) | OPTION(NAME) | OPTION(SET))
 #define WORK_OPTIONS (OPTION(WAIT) | OPTION(NO_WAIT) | OPTION(EVENTS))
@@ -120,6 +138,16 @@ const struct command commands[] = {
         .run = run_status,
     },
     {
+        .name = "services",
+        .arguments = "ID",
+        .summary = "List the services that run on a deployment's nodes",
+        .details = "",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .words = { WORDS_DEPLOYMENT },
+        .run = run_services,
+    },
+    {
         .name = "metrics",
         .arguments = "ID",
         .summary = "Show what a deployment's nodes have measured",
@@ -152,6 +180,40 @@ const struct command commands[] = {
         .words = { WORDS_DEPLOYMENT, WORDS_FILE },
         .reads_config = true,
         .run = run_update,
+    },
+    {
+        .name = "scale",
+        .arguments = "ID",
+        .summary = "Change how many nodes a deployment has",
+        .details = "Nodes that go are emptied first, while others take over what runs on them.",
+        .options = OPTION(WORKER_NODES) | OPTION(MANAGER_NODES) | OPTION(GROUP) | WORK_OPTIONS,
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .words = { WORDS_DEPLOYMENT },
+        .run = run_scale,
+    },
+    {
+        .name = "autoscale",
+        .arguments = "ID",
+        .summary = "Let a deployment's load decide how many nodes it has",
+        .details = "Goes on until Ctrl-C. Target and bounds are those of its configuration.",
+        .options = OPTION(ONCE) | OPTION(DRY_RUN) | OPTION(INTERVAL) | OPTION(LOAD_PERIOD),
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .words = { WORDS_DEPLOYMENT },
+        .reads_config = true,
+        .run = run_autoscale,
+    },
+    {
+        .name = "heal",
+        .arguments = "ID",
+        .summary = "Replace a deployment's lost nodes, and switch on those that are off",
+        .details = "",
+        .options = OPTION(LOST_NODE) | OPTION(FORCE_NEW_CLUSTER) | WORK_OPTIONS,
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .words = { WORDS_DEPLOYMENT },
+        .run = run_heal,
     },
     {
         .name = "stop",

@@ -7,6 +7,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/complete.h"
+#include "cli/observe.h"
 #include "cli/report.h"
 #include "cli/screen.h"
 
@@ -42,7 +43,9 @@ static int run(struct session *session)
                                            .json = session_has(session, OPTION_JSON),
                                            .events = session_has(session, OPTION_EVENTS),
                                        });
-    int code = session->command->run(session);
+    int code = observe_plugins(session);
+    if (code == EXIT_OK)
+        code = session->command->run(session);
     memories_context_free(session->context);
     progress_free(&session->progress);
     return code;

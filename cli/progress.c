@@ -220,9 +220,16 @@ void progress_free(struct progress *progress)
     pthread_mutex_destroy(&progress->lock);
 }
 
+void progress_lines(struct progress *progress)
+{
+    progress->plain |= progress->live && !progress->json;
+    progress->live = false;
+}
+
 void progress_begin(struct progress *progress, const char *title)
 {
     progress->running = true;
+    progress->done = progress->total = 0;
     progress->title = title;
     copy_text(progress->phase, title);
     progress->began_ms = progress->last_line_ms = now_ms(); /* what takes less than a line's time needs no line */
@@ -234,10 +241,8 @@ void progress_begin(struct progress *progress, const char *title)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     progress->painting = pthread_create(&progress->painter, NULL, painter_main, progress) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!progress->painting) {
-        progress->live = false;
-        progress->plain = !progress->json;
-    }
+    if (!progress->painting)
+        progress_lines(progress);
 }
 
 void progress_end(struct progress *progress, bool success)

@@ -53,6 +53,9 @@ struct progress_wishes {
 void progress_setup(struct progress *progress, struct progress_wishes wishes);
 void progress_free(struct progress *progress);
 
+/* Plain lines and no region, for a command that prints results while it works. Before progress_begin. */
+void progress_lines(struct progress *progress);
+
 /* Round one long call into the library. `title` (a constant) is shown until the library names a phase. */
 void progress_begin(struct progress *progress, const char *title);
 void progress_end(struct progress *progress, bool success);

@@ -5,11 +5,21 @@ plugin_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared -export-symbols-re
 plugin_cflags = $(AM_CFLAGS) $(JSON_C_CFLAGS)
 in_tree_plugins =
 
+# A description in a file of its own becomes the block that tools read: a/b.json -> b_description in a/b.description.c
+SUFFIXES += .description.c
+.json.description.c:
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(SED) -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' \
+	  -e '1i #include <memories/plugin.h>\nextern const char *const $(*F)_description;' \
+	  -e '1i MEMORIES_PLUGIN_SECTION static const char block[] = MEMORIES_DESCRIPTION_MARKER' \
+	  -e '$$a ;\nconst char *const $(*F)_description = block + sizeof MEMORIES_DESCRIPTION_MARKER - 1;' $< > $@.tmp && \
+	  mv $@.tmp $@
+
 include plugins/common/common.mk
 include plugins/providers/aws/aws.mk
 include plugins/providers/local/local.mk
 include plugins/topologies/standalone/standalone.mk
 include plugins/topologies/consensus/consensus.mk
+include plugins/topologies/swarmed/swarmed.mk
 
 EXTRA_DIST += plugins/builtin.sh
 if STATIC_PLUGINS

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 #define CONNECTIONS_MAX 256u
 #define CONNECTION_TIMEOUT_S 30u
+#define CHECK_TIMEOUT_S 3
 #define CONNECTION_MEMORY_BYTES ((size_t)32 << 10)
 
 #define EXIT_USAGE 2
@@ -27,15 +29,18 @@ static const char usage[] = "Usage: memories-server [OPTION]…\n"
                             "  --listen ADDRESS   IP address to listen on (default: 127.0.0.1)\n"
                             "  --port N           TCP port, 0 for any free one (default: 8000)\n"
                             "  --deployment ID    the deployment this server belongs to\n"
-                            "  --node NAME        the node it runs on\n"
+                            "  --node NAME        the node it runs on (default: $MEMORIES_NODE_NAME)\n"
                             "  --role ROLE        the node's role\n"
                             "  --data DIRECTORY   its data directory; /healthz fails while it can't be written\n"
+                            "  --check            ask the server at --listen and --port for /healthz, and end with\n"
+                            "                     0 if it is well: for a container's health check\n"
                             "  --help             print this text\n"
                             "  --version          print the version\n";
 
 struct options {
     const char *address;
     long port;
+    bool check;
     struct server server;
 };
 
@@ -79,6 +84,7 @@ static void parse_options(int count, char **arguments, struct options *options)
         { "node", required_argument, NULL, 'n' },
         { "role", required_argument, NULL, 'r' },
         { "data", required_argument, NULL, 'D' },
+        { "check", no_argument, NULL, 'c' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
@@ -102,6 +108,9 @@ static void parse_options(int count, char **arguments, struct options *options)
             break;
         case 'D':
             options->server.data = optarg;
+            break;
+        case 'c':
+            options->check = true;
             break;
         case 'h':
             fputs(usage, stdout);
@@ -154,6 +163,32 @@ static int listen_on(const char *text, long *port)
     return fd;
 }
 
+/* --check: one request to a server that runs; what it answers is told by the first line alone. */
+static int check_server(const char *text, long port)
+{
+    static const char request[] = "GET /healthz HTTP/1.0\r\n\r\n";
+    static const struct timeval patience = { .tv_sec = CHECK_TIMEOUT_S };
+    union address address;
+    char answer[64] = "";
+    socklen_t size = make_address(text, port, &address);
+    if (!size)
+        wrong_usage("--listen: expected an IP address, found", text);
+    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) ||
+        connect(fd, &address.any, size) || send(fd, request, strlen(request), MSG_NOSIGNAL) < 0 ||
+        recv(fd, answer, sizeof answer - 1, MSG_WAITALL) < 0) {
+        fprintf(stderr, "memories-server: no answer from %s port %ld: %s\n", text, port, strerror(errno));
+        return EXIT_FAILURE;
+    }
+    close(fd);
+    int status = 0;
+    if (sscanf(answer, "HTTP/%*d.%*d %d", &status) == 1 && status == 200)
+        return EXIT_SUCCESS;
+    fprintf(stderr, "memories-server: %s port %ld is not well: %.*s\n", text, port, (int)strcspn(answer, "\r\n"),
+            answer);
+    return EXIT_FAILURE;
+}
+
 /* Blocked here, before any thread exists, so that only sigwait sees them. */
 static void block_signals(sigset_t *signals)
 {
@@ -166,7 +201,10 @@ static void block_signals(sigset_t *signals)
 int main(int count, char **arguments)
 {
     struct options options = { .address = "127.0.0.1", .port = 8000 };
+    options.server.node = getenv("MEMORIES_NODE_NAME");
     parse_options(count, arguments, &options);
+    if (options.check)
+        return check_server(options.address, options.port);
     const struct server *server = &options.server;
     if (server->data && access(server->data, R_OK | W_OK | X_OK)) {
         fprintf(stderr, "memories-server: --data %s: %s\n", server->data, strerror(errno));

@@ -79,10 +79,11 @@ plugin_directories() {
 
 MEMORIES_PLUGIN_PATH=$(plugin_directories | paste -sd: -)
 MEMORIES_LIBEXEC_DIR=$libexec
+MEMORIES_IMAGE_DIR=$builddir/server/image
 test_dir=$(mktemp -d "${TMPDIR:-/tmp}/memories.XXXXXX")
 MEMORIES_STATE_DIR=$test_dir/state
-PATH=$builddir/cli:$PATH
-export MEMORIES_PLUGIN_PATH MEMORIES_LIBEXEC_DIR MEMORIES_STATE_DIR PATH
+PATH=$builddir/cli:$builddir/sdk:$PATH
+export MEMORIES_PLUGIN_PATH MEMORIES_LIBEXEC_DIR MEMORIES_IMAGE_DIR MEMORIES_STATE_DIR PATH
 unset NO_COLOR XDG_STATE_HOME
 
 # Deletes every deployment of the state directory and says so when one cannot be deleted.

@@ -3,7 +3,7 @@
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-unset MEMORIES_PLUGIN_PATH MEMORIES_LIBEXEC_DIR
+unset MEMORIES_PLUGIN_PATH MEMORIES_LIBEXEC_DIR MEMORIES_IMAGE_DIR
 export MEMORIES_STATE_DIR="$work/state" PKG_CONFIG_PATH="$pkgconfigdir${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
@@ -12,9 +12,10 @@ for variable in plugindir abi_major abi_minor; do
     [ -n "$value" ] || fail "memories-core.pc has no $variable"
 done
 plugindir=$(pkg-config --variable=plugindir memories-core)
-for plugin in provider-local topology-standalone topology-consensus; do
+for plugin in provider-local topology-standalone topology-consensus topology-swarmed; do
     [ -f "$plugindir/$plugin.so" ] || fail "$plugindir/$plugin.so is not installed"
 done
+[ -f "$imagedir/memories-server.tar" ] || fail "$imagedir/memories-server.tar is not installed"
 if find "$plugindir" -name '*.la' | grep -q .; then fail ".la files are installed"; fi
 
 libdir=$(pkg-config --variable=libdir memories-core)

@@ -70,8 +70,20 @@ static int add_warnings(struct blueprint *blueprint)
     return 0;
 }
 
+/* What a topology may need to know of the nodes' past. */
+static int add_membership(json_object *request, json_object *membership)
+{
+    static const char *const members[] = { "founders", "joined" };
+    for (size_t i = 0; i < ARRAY_COUNT(members); i++) {
+        json_object *value = json_get(membership, members[i]);
+        if (value && json_set(request, members[i], json_ref(value)))
+            return MEMORIES_NO_MEMORY;
+    }
+    return 0;
+}
+
 int blueprint_plan(const struct plugin *topology, const struct plugin *provider,
-                   const struct call_environment *environment, const memories_config *config,
+                   const struct call_environment *environment, const memories_config *config, json_object *membership,
                    struct blueprint *blueprint, memories_error **error)
 {
     AUTO_JSON json_object *schema = blueprint_schema(topology, provider, error);
@@ -84,7 +96,8 @@ int blueprint_plan(const struct plugin *topology, const struct plugin *provider,
     blueprint->notes = json_object_new_array();
     if (!blueprint->notes || json_set_int(request, "version", 1) ||
         json_set_string(request, "deployment", environment->deployment) ||
-        json_set(request, "config", config->config ? json_ref(config->config) : json_object_new_object()))
+        json_set(request, "config", config->config ? json_ref(config->config) : json_object_new_object()) ||
+        add_membership(request, membership))
         return error_no_memory(error);
     failed = call_document(topology, environment, "plan", topology->ops.topology.plan, request, &blueprint->spec, error);
     if (failed) {

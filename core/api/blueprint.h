@@ -22,9 +22,10 @@ void blueprint_clear(struct blueprint *blueprint);
 /* The combined JSON Schema of `config` for this pair. New reference. */
 json_object *blueprint_schema(const struct plugin *topology, const struct plugin *provider, memories_error **error);
 
-/* Schema, then the topology's own rules: fills spec (addresses unresolved) and notes with the topology's warnings. */
+/* Schema, then the topology's own rules: fills spec (addresses unresolved) and notes with the topology's warnings.
+ * membership: the record's; NULL: no node has come or gone yet. */
 int blueprint_plan(const struct plugin *topology, const struct plugin *provider,
-                   const struct call_environment *environment, const memories_config *config,
+                   const struct call_environment *environment, const memories_config *config, json_object *membership,
                    struct blueprint *blueprint, memories_error **error);
 
 /* prepare and lower, behind blueprint_plan; earlier choices (NULL: none) stay as they are. */

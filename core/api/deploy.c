@@ -1,4 +1,4 @@
-/* deploy.c - validate, schema, plan, deploy, update */
+/* deploy.c - validate, schema, plan, deploy */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -61,7 +61,7 @@ int memories_validate(memories_context *context, const memories_config *config, 
     AUTO_FREE char *id = make_id(config->topology, config->provider, clock_now_ms(), 1);
     struct call_environment environment = { .deployment = id, .cancel = &context->cancel };
     struct blueprint blueprint = { 0 };
-    if (blueprint_plan(topology, provider, &environment, config, &blueprint, &problem)) {
+    if (blueprint_plan(topology, provider, &environment, config, NULL, &blueprint, &problem)) {
         blueprint_clear(&blueprint);
         return error_move(error, STEAL(problem));
     }
@@ -102,7 +102,7 @@ static struct session *design(memories_context *context, const memories_config *
     struct session *session = NULL;
     if (!id)
         error_no_memory(error);
-    else if (!blueprint_plan(topology, provider, &environment, config, blueprint, error))
+    else if (!blueprint_plan(topology, provider, &environment, config, NULL, blueprint, error))
         session = session_new(context, id, config->topology, config->provider, config->config, error);
     if (session) {
         session->reason = "deploy";
@@ -209,18 +209,6 @@ static struct session *found(memories_context *context, const memories_config *c
     return NULL;
 }
 
-static void say_notes(struct session *session, json_object *notes)
-{
-    for (size_t i = 0; i < json_count(notes); i++) {
-        json_object *note = json_object_array_get_idx(notes, i);
-        const char *where = json_get_string(note, "where");
-        AUTO_FREE char *text = where ? text_format("%s: %s", where, json_get_string(note, "text"))
-                                     : text_format("%s", json_get_string(note, "text"));
-        if (text)
-            session_say(session, MEMORIES_EVENT_WARNING, NULL, text);
-    }
-}
-
 /* Takes back what a failed first deployment made; the first error stays the one that is returned. */
 static void roll_back(struct session *session, memories_error **error)
 {
@@ -257,7 +245,7 @@ memories_deployment *memories_deploy(memories_context *context, const memories_c
     if (!session)
         return NULL;
     session_audit(session, "deploy", json_ref(config->config));
-    say_notes(session, blueprint.notes);
+    session_say_notes(session, blueprint.notes);
     blueprint_clear(&blueprint);
 
     memories_deployment *deployment = NULL;
@@ -269,126 +257,6 @@ memories_deployment *memories_deploy(memories_context *context, const memories_c
     else if (session->lease && failed != MEMORIES_CANCELLED && failed != MEMORIES_BUSY &&
              !(flags & MEMORIES_KEEP_ON_FAILURE))
         roll_back(session, &problem);
-    session_free(session);
-    error_move(error, STEAL(problem));
-    return deployment;
-}
-
-/* ---- Update ---- */
-
-static int same_nodes(json_object *before, json_object *after, const char *id, memories_error **error)
-{
-    json_object *old_nodes = json_get_object(before, "nodes"), *new_nodes = json_get_object(after, "nodes");
-    int old_count = old_nodes ? json_object_object_length(old_nodes) : 0;
-    int new_count = new_nodes ? json_object_object_length(new_nodes) : 0;
-    bool same = old_count == new_count;
-    if (same && new_nodes) {
-        json_object_object_foreach(new_nodes, name, unused) {
-            (void)unused;
-            same = same && json_object_object_get_ex(old_nodes, name, NULL);
-        }
-    }
-    if (same)
-        return 0;
-    error_set(error, MEMORIES_UNSUPPORTED, "the new configuration has other nodes than %s (%d before, %d now)", id,
-              old_count, new_count);
-    error_hint(error, "update changes nodes in place; deploy the new configuration beside it instead");
-    return MEMORIES_UNSUPPORTED;
-}
-
-static int check_updatable(struct session *session, const memories_config *config, memories_error **error)
-{
-    const struct {
-        const char *what, *wanted, *present;
-    } fixed[] = { { "topology", config->topology, json_get_string(session->record, "topology") },
-                  { "provider", config->provider, json_get_string(session->record, "provider") } };
-    for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
-        if (!fixed[i].wanted || !strcmp(fixed[i].wanted, fixed[i].present))
-            continue;
-        error_set(error, MEMORIES_INVALID, "the %s of %s is %s and can't become %s", fixed[i].what, session->id,
-                  fixed[i].present, fixed[i].wanted);
-        error_where(error, "%s", config->file);
-        error_hint(error, "deploy the configuration as a new deployment");
-        return MEMORIES_INVALID;
-    }
-    if (!strcmp(json_get_string(session->record, "goal"), "deleted")) {
-        error_set(error, MEMORIES_CONFLICT, "%s is being deleted", session->id);
-        error_hint(error, "finish with: memories delete %s", session->id);
-        return MEMORIES_CONFLICT;
-    }
-    return 0;
-}
-
-/* Plans the new configuration on top of what is recorded, and puts it on record. */
-static int redesign(struct session *session, const memories_config *config, memories_error **error)
-{
-    struct blueprint blueprint = { 0 };
-    json_object *earlier = json_get_object(session->record, "choices");
-    int failed = blueprint_plan(session->topology, session->provider, &session->environment, config, &blueprint, error);
-    if (!failed)
-        failed = blueprint_lower(session->provider, session->instance, &session->environment, earlier, &blueprint,
-                                 error);
-    if (!failed)
-        failed = same_nodes(earlier, blueprint.choices, session->id, error);
-    json_object *changes = NULL;
-    if (!failed) {
-        changes = json_object_new_object();
-        failed = json_set(changes, "config", json_ref(config->config)) ||
-                 json_set(changes, "spec", json_ref(blueprint.spec)) ||
-                 json_set(changes, "choices", json_ref(blueprint.choices)) ||
-                 json_set(changes, "resources", json_ref(blueprint.resources)) ||
-                 json_set(changes, "notes", json_ref(blueprint.notes)) ||
-                 json_set_int(changes, "generation", json_get_int(session->record, "generation", 1) + 1) ||
-                 json_set_string(changes, "status", "updating");
-        if (failed) {
-            json_object_put(changes);
-            failed = error_no_memory(error);
-        }
-    }
-    if (!failed) {
-        say_notes(session, blueprint.notes);
-        failed = session_update(session, changes, error);
-    }
-    blueprint_clear(&blueprint);
-    return failed;
-}
-
-/* The instance that session_find opened knows the recorded configuration; the work needs the new one. */
-static struct session *session_for_update(memories_context *context, const char *id, const memories_config *config,
-                                          memories_error **error)
-{
-    struct store *store = context_store(context, error);
-    AUTO_JSON json_object *record = store ? store_deployment_find(store, id, error) : NULL;
-    if (!record)
-        return NULL;
-    struct session *session = session_new(context, json_get_string(record, "id"), json_get_string(record, "topology"),
-                                          json_get_string(record, "provider"), config->config, error);
-    if (session)
-        session->record = STEAL(record);
-    return session;
-}
-
-memories_deployment *memories_update(memories_context *context, const char *id, const memories_config *config,
-                                     uint32_t flags, memories_error **error)
-{
-    context_begin(context);
-    AUTO_ERROR memories_error *problem = NULL;
-    struct session *session = session_for_update(context, id, config, error);
-    if (!session)
-        return NULL;
-    session->reason = "update";
-    memories_deployment *deployment = NULL;
-    int failed = check_updatable(session, config, &problem);
-    if (!failed)
-        failed = session_lock(session, &problem);
-    if (!failed)
-        failed = redesign(session, config, &problem);
-    if (!failed) {
-        session_audit(session, "update", json_ref(config->config));
-        failed = session_realize(session, !(flags & MEMORIES_NO_WAIT), &problem);
-    }
-    if (!failed)
-        deployment = record_outcome(session->record, &problem);
     session_free(session);
     error_move(error, STEAL(problem));
     return deployment;

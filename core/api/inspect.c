@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/api/inspect.h"
 #include "core/api/result.h"
 #include "core/api/session.h"
 #include "core/base/cleanup.h"
@@ -51,6 +52,24 @@ memories_cluster_status *memories_status(memories_context *context, const char *
         error_no_memory(error);
     session_free(session);
     return failed ? NULL : cluster_status_new(STEAL(status), error);
+}
+
+/* ---- Services ---- */
+
+memories_services *memories_services_get(memories_context *context, const char *id, memories_error **error)
+{
+    context_begin(context);
+    struct session *session = session_find(context, id, error);
+    if (!session)
+        return NULL;
+    AUTO_JSON json_object *answer = ask_topology(session, error);
+    json_object *services = json_get_array(answer, "services");
+    if (answer && !services) {
+        error_set(error, MEMORIES_UNSUPPORTED, "topology %s has no services", session->topology->name);
+        error_hint(error, "`memories status %s` shows what there is", session->id);
+    }
+    session_free(session);
+    return services ? services_new(json_ref(services), error) : NULL;
 }
 
 /* ---- Metrics ---- */
@@ -142,6 +161,20 @@ static json_object *ask_metrics(struct session *session, json_object *names, con
                                session->instance, request, &answer, error))
         return NULL;
     return answer;
+}
+
+json_object *inspect_metric(struct session *session, const char *metric, int64_t start_ms, int64_t end_ms,
+                            uint32_t period_s, memories_error **error)
+{
+    const struct range range = { start_ms, end_ms, period_s };
+    AUTO_JSON json_object *names = json_object_new_array();
+    if (json_add_string(names, metric)) {
+        error_no_memory(error);
+        return NULL;
+    }
+    AUTO_JSON json_object *answer = ask_metrics(session, names, &range, error);
+    json_object *nodes = json_get_array(json_get_object(answer, "metrics"), metric);
+    return nodes ? json_ref(nodes) : answer ? json_object_new_array() : NULL;
 }
 
 /* Sums of one metric by point, over all nodes. */

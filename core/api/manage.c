@@ -98,18 +98,23 @@ memories_deployment *memories_resume(memories_context *context, const char *id, 
 static const char *observed_status(const char *recorded, json_object *resources)
 {
     size_t nodes = 0, ready = 0, stopped = 0;
+    bool is_whole = true; /* what the nodes stand on */
     for (size_t i = 0; i < json_count(resources); i++) {
         json_object *resource = json_object_array_get_idx(resources, i);
         const char *state = json_get_string(resource, "state");
-        if (!json_get_string(resource, "node") || !state)
+        if (!state)
             continue;
+        if (!json_get_string(resource, "node")) {
+            is_whole = is_whole && !strcmp(state, "ready");
+            continue;
+        }
         nodes++;
         ready += !strcmp(state, "ready");
         stopped += !strcmp(state, "stopped");
     }
     if (!nodes)
         return recorded;
-    if (ready == nodes)
+    if (ready == nodes && is_whole)
         return !strcmp(recorded, "stopped") || !strcmp(recorded, "degraded") ? "running" : recorded;
     return stopped == nodes ? "stopped" : "degraded";
 }
@@ -125,7 +130,8 @@ static bool is_settled(const char *status)
 
 static bool is_under_way(const char *status)
 {
-    static const char *const under_way[] = { "deploying", "updating", "stopping", "deleting" };
+    static const char *const under_way[] = { "deploying", "updating",  "scaling",
+                                             "healing",   "stopping", "deleting" };
     for (size_t i = 0; i < ARRAY_COUNT(under_way); i++)
         if (!strcmp(status, under_way[i]))
             return true;

@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/base/text.h"
 
 static int put_summary(json_object *target, const char *id_name, json_object *record, const char *status)
 {
@@ -21,9 +22,26 @@ static int put_summary(json_object *target, const char *id_name, json_object *re
     return 0;
 }
 
+/* {"worker_count": 8}: how many nodes of each kind are wanted. */
+static int put_counts(json_object *target, json_object *record)
+{
+    json_object *scaling = json_get_object(json_get_object(record, "spec"), "scaling");
+    json_object *groups = json_get_object(scaling, "groups");
+    if (!groups)
+        return 0;
+    json_object_object_foreach(groups, name, group) {
+        AUTO_FREE char *key = text_format("%s_count", name);
+        if (!key || json_set_int(target, key, json_get_int(group, "count", 0)))
+            return MEMORIES_NO_MEMORY;
+    }
+    return 0;
+}
+
 /* The topology's fields stand beside the core's; the core's names win. */
 static int put_result(json_object *target, json_object *record)
 {
+    if (put_counts(target, record))
+        return MEMORIES_NO_MEMORY;
     json_object *result = json_get_object(record, "result");
     if (result) {
         json_object_object_foreach(result, key, value) {

@@ -27,6 +27,10 @@ struct memories_cluster_status {
     struct document document;
 };
 
+struct memories_services {
+    struct document document;
+};
+
 struct memories_metrics {
     struct document document;
     const char **names;
@@ -118,6 +122,15 @@ DEPLOYMENT_STRING(leader_node)
 DEPLOYMENT_NODES(follower)
 DEPLOYMENT_NODES(manager)
 DEPLOYMENT_NODES(worker)
+
+#define DEPLOYMENT_NUMBER(name)                                                       \
+    uint64_t memories_deployment_##name(const memories_deployment *deployment)        \
+    {                                                                                 \
+        json_object *number = json_get(deployment->document.json, #name);             \
+        return number ? json_object_get_uint64(number) : 0;                           \
+    }
+DEPLOYMENT_NUMBER(worker_count)
+DEPLOYMENT_NUMBER(manager_count)
 
 size_t memories_deployment_resource_count(const memories_deployment *deployment)
 {
@@ -235,6 +248,64 @@ STATUS_MEMBER(address)
 int memories_cluster_status_member_healthy(const memories_cluster_status *status, size_t index)
 {
     return json_get_bool(element_object(status->document.json, "members", index), "healthy", false);
+}
+
+/* ---- Services ---- */
+
+memories_services *services_new(json_object *array, memories_error **error)
+{
+    return document_new(sizeof(memories_services), array, error);
+}
+
+void memories_services_free(memories_services *services)
+{
+    if (!services)
+        return;
+    document_clear(&services->document);
+    free(services);
+}
+
+const char *memories_services_json(const memories_services *services)
+{
+    return services->document.text;
+}
+
+size_t memories_services_count(const memories_services *services)
+{
+    return json_count(services->document.json);
+}
+
+static json_object *service_at(const memories_services *services, size_t index)
+{
+    return index < memories_services_count(services) ? json_object_array_get_idx(services->document.json, index) : NULL;
+}
+
+#define SERVICE_STRING(name)                                                               \
+    const char *memories_services_##name(const memories_services *services, size_t index)  \
+    {                                                                                      \
+        return json_get_string(service_at(services, index), #name);                        \
+    }
+SERVICE_STRING(name)
+SERVICE_STRING(status)
+SERVICE_STRING(message)
+
+#define SERVICE_NUMBER(name)                                                               \
+    uint64_t memories_services_##name(const memories_services *services, size_t index)     \
+    {                                                                                      \
+        json_object *number = json_get(service_at(services, index), #name);                \
+        return number ? json_object_get_uint64(number) : 0;                                \
+    }
+SERVICE_NUMBER(replicas)
+SERVICE_NUMBER(running)
+
+size_t memories_services_address_count(const memories_services *services, size_t index)
+{
+    return json_count(json_get_array(service_at(services, index), "addresses"));
+}
+
+const char *memories_services_address(const memories_services *services, size_t index, size_t address)
+{
+    return element_string(service_at(services, index), "addresses", address);
 }
 
 /* ---- Metrics ---- */

@@ -14,6 +14,8 @@
 memories_deployment *deployment_new(json_object *json, memories_error **error);
 memories_deployment_list *deployment_list_new(json_object *array, memories_error **error);
 memories_cluster_status *cluster_status_new(json_object *json, memories_error **error);
+/* [{"name", "replicas", "running", "status", "message", "addresses"}] */
+memories_services *services_new(json_object *array, memories_error **error);
 /* {"cpu_utilization": [{"timestamp", "value", "unit"}]} */
 memories_metrics *metrics_new(json_object *json, memories_error **error);
 

@@ -51,6 +51,18 @@ void session_say(struct session *session, uint32_t kind, const char *operation, 
     context_emit(session->context, &event, NULL);
 }
 
+void session_say_notes(struct session *session, json_object *notes)
+{
+    for (size_t i = 0; i < json_count(notes); i++) {
+        json_object *note = json_object_array_get_idx(notes, i);
+        const char *where = json_get_string(note, "where");
+        AUTO_FREE char *text = where ? text_format("%s: %s", where, json_get_string(note, "text"))
+                                     : text_format("%s", json_get_string(note, "text"));
+        if (text)
+            session_say(session, MEMORIES_EVENT_WARNING, NULL, text);
+    }
+}
+
 void session_audit(struct session *session, const char *event, json_object *detail)
 {
     AUTO_ERROR memories_error *error = NULL;
@@ -282,20 +294,19 @@ static const char *role_of(json_object *spec_nodes_by_name, const char *name)
     return json_get_string(json_get_object(spec_nodes_by_name, name), "role");
 }
 
-/* {"node1": {…}} out of spec.nodes, so that 1,000 nodes are matched without searching. */
-static json_object *nodes_by_name(json_object *spec)
+/* {"node1": {…}} by the member `key` of each, so that 1,000 nodes are matched without searching. */
+static json_object *index_by(json_object *array, const char *key)
 {
-    json_object *nodes = json_get_array(spec, "nodes");
-    json_object *by_name = json_object_new_object();
-    for (size_t i = 0; by_name && i < json_count(nodes); i++) {
-        json_object *node = json_object_array_get_idx(nodes, i);
-        const char *name = json_get_string(node, "name");
-        if (name && json_set(by_name, name, json_ref(node))) {
-            json_object_put(by_name);
+    json_object *index = json_object_new_object();
+    for (size_t i = 0; index && i < json_count(array); i++) {
+        json_object *entry = json_object_array_get_idx(array, i);
+        const char *name = json_get_string(entry, key);
+        if (name && json_set(index, name, json_ref(entry))) {
+            json_object_put(index);
             return NULL;
         }
     }
-    return by_name;
+    return index;
 }
 
 static json_object *topology_node(json_object *resource, json_object *by_name)
@@ -313,20 +324,37 @@ static json_object *topology_node(json_object *resource, json_object *by_name)
     return node;
 }
 
-static json_object *topology_nodes(struct session *session, json_object *spec, json_object *resources)
+static bool is_node_resource(struct session *session, json_object *resource)
 {
     json_object *types = json_get_object(session->provider->description, "resource_types");
-    AUTO_JSON json_object *by_name = nodes_by_name(spec);
+    const char *type = json_get_string(resource, "type");
+    return json_get_string(resource, "node") && type && json_get_bool(json_get_object(types, type), "is_node", false);
+}
+
+/* In the order of the spec, then those that it does not have any more. */
+static json_object *topology_nodes(struct session *session, json_object *spec, json_object *resources)
+{
+    json_object *spec_nodes = json_get_array(spec, "nodes");
+    AUTO_JSON json_object *by_name = index_by(spec_nodes, "name");
+    AUTO_JSON json_object *there = json_object_new_array();
     AUTO_JSON json_object *nodes = json_object_new_array();
-    if (!by_name || !nodes)
-        return NULL;
-    for (size_t i = 0; i < json_count(resources); i++) {
+    for (size_t i = 0; there && i < json_count(resources); i++) {
         json_object *resource = json_object_array_get_idx(resources, i);
-        const char *type = json_get_string(resource, "type");
-        if (!json_get_string(resource, "node") || !type ||
-            !json_get_bool(json_get_object(types, type), "is_node", false))
-            continue;
-        if (json_add(nodes, topology_node(resource, by_name)))
+        if (is_node_resource(session, resource) && json_add(there, json_ref(resource)))
+            return NULL;
+    }
+    AUTO_JSON json_object *by_node = index_by(there, "node");
+    if (!by_name || !there || !nodes || !by_node)
+        return NULL;
+    for (size_t i = 0; i < json_count(spec_nodes); i++) {
+        json_object *resource =
+            json_get(by_node, json_get_string(json_object_array_get_idx(spec_nodes, i), "name"));
+        if (resource && json_add(nodes, topology_node(resource, by_name)))
+            return NULL;
+    }
+    for (size_t i = 0; i < json_count(there); i++) {
+        json_object *resource = json_object_array_get_idx(there, i);
+        if (!json_get(by_name, json_get_string(resource, "node")) && json_add(nodes, topology_node(resource, by_name)))
             return NULL;
     }
     return STEAL(nodes);
@@ -371,7 +399,13 @@ json_object *session_observe(struct session *session, memories_error **error)
 
 /* ---- Working ---- */
 
-static int64_t converge_limit_ms(struct session *session)
+void session_wait(struct session *session, int64_t ms)
+{
+    backoff_wait(ms, &session->context->cancel);
+}
+
+/* How long a topology may take to get the whole to work, or nodes to go. */
+static int64_t limit_ms(struct session *session)
 {
     json_object *types = json_get_object(session->provider->description, "resource_types");
     int64_t seconds = 0;
@@ -396,6 +430,7 @@ static int store_result(struct session *session, json_object *answer, memories_e
     return session_update(session, changes, error);
 }
 
+/* Why the work has stopped in between: on request, or because another process has the lease. */
 static int cancelled(struct session *session, memories_error **error)
 {
     if (atomic_load(&session->lease_lost)) {
@@ -407,13 +442,57 @@ static int cancelled(struct session *session, memories_error **error)
     return MEMORIES_CANCELLED;
 }
 
-static int timed_out(struct session *session, const char *message, int64_t limit_ms, memories_error **error)
+static int timed_out(struct session *session, const struct session_steps *steps, const char *message, int64_t limit_ms,
+                     memories_error **error)
 {
-    error_set(error, MEMORIES_TIMEOUT, "%s %s did not work within %lld s", session->topology->name, session->id,
+    error_set(error, MEMORIES_TIMEOUT, "%s %s %s within %lld s", session->topology->name, session->id, steps->too_late,
               (long long)(limit_ms / 1000));
     error_cause(error, "%s", message ? message : "the topology gave no reason");
-    error_hint(error, "look with: memories status %s; memories logs %s", session->id, session->id);
+    error_hint(error, "look with: memories status %s; memories logs %s; go on with: memories resume %s", session->id,
+               session->id, session->id);
     return MEMORIES_TIMEOUT;
+}
+
+/* One call of the slot. Its words are told when they are new; a failure that may pass counts as an answer "not yet". */
+static int take_step(struct session *session, const struct session_steps *steps, json_object **answer, char **last,
+                     memories_error **error)
+{
+    AUTO_ERROR memories_error *problem = NULL;
+    int failed = call_document(session->topology, &session->environment, steps->slot_name, steps->slot, steps->request,
+                               answer, &problem);
+    if (failed && !memories_error_retryable(problem))
+        return error_move(error, STEAL(problem));
+    const char *message = failed ? memories_error_message(problem) : json_get_string(*answer, "message");
+    if (message && (!*last || strcmp(*last, message))) {
+        session_say(session, MEMORIES_EVENT_PROGRESS, steps->slot_name, message);
+        free(*last);
+        *last = strdup(message);
+    }
+    return !failed && steps->on_answer ? steps->on_answer(*answer, steps->user_data, error) : 0;
+}
+
+int session_repeat(struct session *session, const struct session_steps *steps, json_object **final,
+                   memories_error **error)
+{
+    session_say(session, MEMORIES_EVENT_PHASE, steps->slot_name, steps->doing);
+    int64_t began = clock_monotonic_ms(), limit = limit_ms(session);
+    AUTO_FREE char *last = NULL;
+    while (!atomic_load(&session->context->cancel)) {
+        AUTO_JSON json_object *answer = NULL;
+        if (json_set_int(steps->request, "elapsed_ms", clock_monotonic_ms() - began))
+            return error_no_memory(error);
+        int failed = take_step(session, steps, &answer, &last, error);
+        if (failed)
+            return failed;
+        if (json_get_bool(answer, "done", false)) {
+            *final = STEAL(answer);
+            return 0;
+        }
+        if (clock_monotonic_ms() - began > limit)
+            return timed_out(session, steps, last, limit, error);
+        session_wait(session, answer ? json_get_int(answer, "poll_after_ms", 200) : 500);
+    }
+    return cancelled(session, error);
 }
 
 /* Calls the topology's converge until it is done. The nodes' resources do not change meanwhile. */
@@ -427,31 +506,14 @@ static int converge(struct session *session, memories_error **error)
     AUTO_JSON json_object *request = session_topology_request(session, session->reason, resources, error);
     if (!request)
         return MEMORIES_NO_MEMORY;
-    session_say(session, MEMORIES_EVENT_PHASE, "converge", "waiting until it works as a whole");
-    int64_t began = clock_monotonic_ms(), limit = converge_limit_ms(session);
-    AUTO_FREE char *last = NULL;
-    while (!atomic_load(&session->context->cancel)) {
-        AUTO_JSON json_object *answer = NULL;
-        if (json_set_int(request, "elapsed_ms", clock_monotonic_ms() - began))
-            return error_no_memory(error);
-        AUTO_ERROR memories_error *problem = NULL;
-        int failed = call_document(session->topology, &session->environment, "converge",
-                                   session->topology->ops.topology.converge, request, &answer, &problem);
-        if (failed && !memories_error_retryable(problem))
-            return error_move(error, STEAL(problem));
-        if (!failed && json_get_bool(answer, "done", false))
-            return store_result(session, answer, error);
-        const char *message = failed ? memories_error_message(problem) : json_get_string(answer, "message");
-        if (message && (!last || strcmp(last, message))) {
-            session_say(session, MEMORIES_EVENT_PROGRESS, "converge", message);
-            free(last);
-            last = strdup(message);
-        }
-        if (clock_monotonic_ms() - began > limit)
-            return timed_out(session, last, limit, error);
-        backoff_wait(failed ? 500 : json_get_int(answer, "poll_after_ms", 200), &session->context->cancel);
-    }
-    return cancelled(session, error);
+    const struct session_steps steps = { .slot_name = "converge",
+                                         .slot = session->topology->ops.topology.converge,
+                                         .request = request,
+                                         .doing = "waiting until it works as a whole",
+                                         .too_late = "did not work" };
+    AUTO_JSON json_object *answer = NULL;
+    int failed = session_repeat(session, &steps, &answer, error);
+    return failed ? failed : store_result(session, answer, error);
 }
 
 static int gate(void *user_data, memories_error **error)
@@ -459,10 +521,11 @@ static int gate(void *user_data, memories_error **error)
     return converge(user_data, error);
 }
 
-static int run_engine(struct session *session, json_object *desired, bool stopped, memories_error **error)
+int session_run_engine(struct session *session, json_object *desired, bool stopped, memories_error **error)
 {
     fill_engine(session);
     session->engine.gate = gate;
+    session->engine.inspect = session_inspect;
     int failed = engine_run(&session->engine, desired, stopped, error);
     if (failed == MEMORIES_CANCELLED && atomic_load(&session->lease_lost)) {
         if (error) {
@@ -476,7 +539,7 @@ static int run_engine(struct session *session, json_object *desired, bool stoppe
 
 static int realize_deleted(struct session *session, memories_error **error)
 {
-    int failed = run_engine(session, NULL, false, error);
+    int failed = session_run_engine(session, NULL, false, error);
     if (!failed)
         failed = secrets_remove(session->secrets, error);
     if (failed)
@@ -490,7 +553,7 @@ static int realize_deleted(struct session *session, memories_error **error)
 
 static int realize_stopped(struct session *session, memories_error **error)
 {
-    int failed = run_engine(session, json_get_array(session->record, "resources"), true, error);
+    int failed = session_run_engine(session, json_get_array(session->record, "resources"), true, error);
     if (!failed)
         failed = session_set_status(session, "stopped", error);
     if (!failed)
@@ -498,15 +561,23 @@ static int realize_stopped(struct session *session, memories_error **error)
     return failed;
 }
 
+/* Everything is made, and has not been seen to work yet. */
+static const char *status_unseen(const char *reason)
+{
+    return !strcmp(reason, "scale") ? "scaling" : !strcmp(reason, "heal") ? "healing" : "starting";
+}
+
 static int realize_running(struct session *session, bool wait, memories_error **error)
 {
     int failed = session_prepare_secrets(session, json_get_object(session->record, "choices"), error);
     if (!failed)
-        failed = run_engine(session, json_get_array(session->record, "resources"), false, error);
+        failed = session_release(session, error);
+    if (!failed)
+        failed = session_run_engine(session, json_get_array(session->record, "resources"), false, error);
     if (failed)
         return failed;
     if (!wait)
-        return session_set_status(session, "starting", error);
+        return session_set_status(session, status_unseen(session->reason), error);
     failed = converge(session, error);
     if (!failed)
         failed = session_set_status(session, "running", error);

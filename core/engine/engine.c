@@ -1113,6 +1113,11 @@ static int does_not_settle(const struct engine *engine, const struct plan_operat
     return MEMORIES_INTERNAL;
 }
 
+static int inspect(struct engine *engine, const struct plan *plan, memories_error **error)
+{
+    return engine->inspect ? engine->inspect(plan, engine->user_data, error) : 0;
+}
+
 /* One plan is enough unless an operation changed outputs that others take: they show in the next one. */
 int engine_run(struct engine *engine, json_object *desired, bool stopped, memories_error **error)
 {
@@ -1124,7 +1129,8 @@ int engine_run(struct engine *engine, json_object *desired, bool stopped, memori
         settled = plan && !plan->count;
         if (plan && !settled && round == ROUNDS_MAX)
             does_not_settle(engine, &plan->operations[0], &problem);
-        else if (plan && !settled && !execute_plan(engine, plan, recorded, stopped, &problem)) {
+        else if (plan && !settled && !inspect(engine, plan, &problem) &&
+                 !execute_plan(engine, plan, recorded, stopped, &problem)) {
             json_object_put(recorded);
             recorded = store_resource_list(engine->store, engine->deployment, &problem);
         }

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "core/engine/plan.h"
 #include "core/loader/call.h"
 #include "core/store/store.h"
 
@@ -33,6 +34,8 @@ struct engine {
     const struct call_environment *environment; /* its cancel is obeyed */
     void (*on_event)(const struct engine_event *event, void *user_data); /* from any thread, several at once */
     void *user_data;
+    /* Looks at each plan before it is run, and may refuse it. May be NULL. */
+    int (*inspect)(const struct plan *plan, void *user_data, memories_error **error);
     /* Between groups of changed nodes when max_unavailable is set: waits until the whole works again. May be NULL. */
     int (*gate)(void *user_data, memories_error **error);
     uint32_t max_unavailable; /* nodes updated or replaced at one time; 0: no limit */

@@ -322,6 +322,7 @@ static int add_operation(struct planner *planner, const struct item *item, enum 
     json_object *source = kind == OPERATION_DELETE ? item->recorded : item->wanted;
     bool writes = kind == OPERATION_CREATE || kind == OPERATION_UPDATE;
     bool new_life = kind == OPERATION_CREATE && !item->repeats;
+    const char *state = json_get_string(item->recorded, "state");
     struct plan_operation operation = {
         .kind = kind,
         .key = item->key,
@@ -335,6 +336,7 @@ static int add_operation(struct planner *planner, const struct item *item, enum 
         .token = new_life ? NULL : json_get_string(item->recorded, "token"),
         .generation = kind == OPERATION_CREATE ? next_generation(planner, item)
                                                : (uint32_t)json_get_int(item->recorded, "generation", 1),
+        .remakes = kind == OPERATION_CREATE && state && strcmp(state, "planned"),
         .unit = unit,
     };
     if (!reason)

@@ -41,6 +41,7 @@ struct plan_operation {
     json_object *made_of; /* delete: the inputs on record */
     const char *token;    /* recorded one of this generation, or NULL */
     uint32_t generation;
+    bool remakes; /* create: there was one that had been finished, and it is lost or is destroyed for this */
     uint32_t unit; /* running nodes that change are taken in turns: 1, 2, … for each such node; 0: no need to */
     size_t *successors; /* operations that wait for this one */
     size_t successor_count;

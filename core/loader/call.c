@@ -11,52 +11,45 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/loader/call_object.h"
+#include "core/loader/decorator.h"
 #include "core/loader/name.h"
 
 /* Tries of a question before its error counts. */
 #define QUESTION_ATTEMPTS 6
 
-/* One call of a slot as data: what invoke() needs, and all that a decorator or another process would need. */
-struct invocation {
-    enum { INIT, DESCRIBE, DOCUMENT, INSTANCE_DOCUMENT, OPEN, CLOSE, BATCH } shape;
-    const char *slot_name;
-    union {
-        int32_t (*init)(const struct memories_host *host, struct memories_call *call);
-        int32_t (*describe)(struct memories_call *call);
-        document_slot *document;
-        instance_document_slot *instance_document;
-        int32_t (*open)(struct memories_call *call, const char *request, void **instance);
-        void (*close)(void *instance);
-        batch_slot *batch;
-    } slot;
-    void *instance;
-    void **opened;
-    const char *request;
-    const struct memories_operation *const *operations;
-    size_t count;
-};
-
 /* The only place where the core enters a plugin after its query function. */
 static int32_t invoke(const struct invocation *invocation, struct memories_call *call)
 {
     switch (invocation->shape) {
-    case INIT:
-        return invocation->slot.init(call_host(), call);
-    case DESCRIBE:
+    case INVOCATION_INIT:
+        return invocation->slot.init(invocation->host, call);
+    case INVOCATION_DESCRIBE:
         return invocation->slot.describe(call);
-    case DOCUMENT:
+    case INVOCATION_DOCUMENT:
         return invocation->slot.document(call, invocation->request);
-    case INSTANCE_DOCUMENT:
+    case INVOCATION_INSTANCE_DOCUMENT:
         return invocation->slot.instance_document(invocation->instance, call, invocation->request);
-    case OPEN:
+    case INVOCATION_OPEN:
         return invocation->slot.open(call, invocation->request, invocation->opened);
-    case CLOSE:
+    case INVOCATION_CLOSE:
         invocation->slot.close(invocation->instance);
         return 0;
-    case BATCH:
+    case INVOCATION_BATCH:
         return invocation->slot.batch(invocation->instance, call, invocation->operations, invocation->count);
     }
     return MEMORIES_INTERNAL;
+}
+
+static int32_t invoke_decorated(struct decorator *decorator, const struct invocation *invocation,
+                                struct memories_call *call)
+{
+    return decorator ? decorator->call(decorator, invocation, call) : invoke(invocation, call);
+}
+
+int32_t decorator_pass(const struct decorator *decorator, const struct invocation *invocation,
+                       struct memories_call *call)
+{
+    return invoke_decorated(decorator->inner, invocation, call);
 }
 
 static int32_t invoke_locked(const struct invocation *invocation, struct memories_call *call)
@@ -64,7 +57,7 @@ static int32_t invoke_locked(const struct invocation *invocation, struct memorie
     pthread_mutex_t *lock = call->plugin->lock;
     if (lock)
         pthread_mutex_lock(lock);
-    int32_t code = invoke(invocation, call);
+    int32_t code = invoke_decorated(call->plugin->decorator, invocation, call);
     if (lock)
         pthread_mutex_unlock(lock);
     return code;
@@ -146,9 +139,11 @@ static int run(const struct plugin *plugin, const struct call_environment *envir
                const struct invocation *invocation, struct operation_answer *answers, json_object **result,
                memories_error **error)
 {
+    static atomic_uint_fast64_t calls;
     struct memories_call call = { .plugin = plugin,
                                   .environment = environment ? environment : &no_environment,
                                   .slot = invocation->slot_name,
+                                  .number = atomic_fetch_add(&calls, 1) + 1,
                                   .operations = invocation->operations,
                                   .answers = answers,
                                   .count = invocation->count };
@@ -185,7 +180,7 @@ int call_document(const struct plugin *plugin, const struct call_environment *en
 {
     if (!slot)
         return missing_slot(plugin, slot_name, error);
-    struct invocation invocation = { .shape = DOCUMENT, .slot_name = slot_name, .slot.document = slot };
+    struct invocation invocation = { .shape = INVOCATION_DOCUMENT, .slot_name = slot_name, .slot.document = slot };
     return run_with_request(plugin, environment, &invocation, request, result, error);
 }
 
@@ -196,7 +191,7 @@ int call_instance_document(const struct plugin *plugin, const struct call_enviro
     if (!slot)
         return missing_slot(plugin, slot_name, error);
     struct invocation invocation = {
-        .shape = INSTANCE_DOCUMENT, .slot_name = slot_name, .slot.instance_document = slot, .instance = instance
+        .shape = INVOCATION_INSTANCE_DOCUMENT, .slot_name = slot_name, .slot.instance_document = slot, .instance = instance
     };
     return run_with_request(plugin, environment, &invocation, request, result, error);
 }
@@ -225,7 +220,7 @@ int call_open(const struct plugin *plugin, const struct call_environment *enviro
               void **instance, memories_error **error)
 {
     struct invocation invocation = {
-        .shape = OPEN, .slot_name = "open", .slot.open = plugin->ops.provider.open, .opened = instance
+        .shape = INVOCATION_OPEN, .slot_name = "open", .slot.open = plugin->ops.provider.open, .opened = instance
     };
     *instance = NULL;
     return run_with_request(plugin, environment, &invocation, request, NULL, error);
@@ -234,14 +229,14 @@ int call_open(const struct plugin *plugin, const struct call_environment *enviro
 void call_close(const struct plugin *plugin, void *instance)
 {
     struct invocation invocation = {
-        .shape = CLOSE, .slot_name = "close", .slot.close = plugin->ops.provider.close, .instance = instance
+        .shape = INVOCATION_CLOSE, .slot_name = "close", .slot.close = plugin->ops.provider.close, .instance = instance
     };
     run(plugin, NULL, &invocation, NULL, NULL, NULL);
 }
 
 int call_init(const struct plugin *plugin, memories_error **error)
 {
-    struct invocation invocation = { .shape = INIT, .slot_name = "init" };
+    struct invocation invocation = { .shape = INVOCATION_INIT, .slot_name = "init", .host = call_host() };
     invocation.slot.init =
         plugin->kind == MEMORIES_PLUGIN_PROVIDER ? plugin->ops.provider.init : plugin->ops.topology.init;
     return invocation.slot.init ? run(plugin, NULL, &invocation, NULL, NULL, error) : 0;
@@ -249,7 +244,7 @@ int call_init(const struct plugin *plugin, memories_error **error)
 
 int call_describe(const struct plugin *plugin, json_object **description, memories_error **error)
 {
-    struct invocation invocation = { .shape = DESCRIBE, .slot_name = "describe" };
+    struct invocation invocation = { .shape = INVOCATION_DESCRIBE, .slot_name = "describe" };
     invocation.slot.describe =
         plugin->kind == MEMORIES_PLUGIN_PROVIDER ? plugin->ops.provider.describe : plugin->ops.topology.describe;
     return run(plugin, NULL, &invocation, NULL, description, error);
@@ -301,7 +296,7 @@ int call_batch(const struct plugin *plugin, const struct call_environment *envir
     if (!count)
         return 0;
     memset(answers, 0, count * sizeof *answers);
-    struct invocation invocation = { .shape = BATCH,
+    struct invocation invocation = { .shape = INVOCATION_BATCH,
                                      .slot_name = slot_name,
                                      .slot.batch = slot,
                                      .instance = instance,

@@ -3,7 +3,7 @@
  *
  * struct memories_call collects what a slot gives back. The functions here make the call object, take the plugin's lock
  * when it is serialised, run the slot, and turn what came back into results and errors (a plugin that breaks the rules is
- * reported as such). Decorators (tracing, faults) belong here.
+ * reported as such). What stands round a call, see decorator.h, is entered here.
  */
 #ifndef CORE_LOADER_CALL_H
 #define CORE_LOADER_CALL_H

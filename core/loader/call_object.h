@@ -19,6 +19,7 @@ struct memories_call {
     const struct plugin *plugin;
     const struct call_environment *environment; /* never NULL */
     const char *slot;
+    uint64_t number; /* counts the calls of this process, from 1 */
     const struct memories_operation *const *operations; /* in a batch */
     struct operation_answer *answers;
     size_t count;

@@ -5,27 +5,16 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/loader/refuse.h"
+#include "core/loader/slot.h"
 
 /* What the structs of ABI 1.0 measured; later fields are optional for ever. */
 #define END_OF(type, field) (offsetof(struct type, field) + sizeof(((struct type *)0)->field))
 #define DESCRIPTOR_BYTES_1_0 END_OF(memories_plugin_descriptor, ops)
 #define PROVIDER_BYTES_1_0 END_OF(memories_provider_ops, logs)
 #define TOPOLOGY_BYTES_1_0 END_OF(memories_topology_ops, status)
-
-#define SLOT(type, field) { #field, offsetof(struct type, field) }
-struct slot {
-    const char *name;
-    size_t offset;
-};
-static const struct slot provider_slots[] = {
-    SLOT(memories_provider_ops, describe), SLOT(memories_provider_ops, open),   SLOT(memories_provider_ops, close),
-    SLOT(memories_provider_ops, lower),    SLOT(memories_provider_ops, create), SLOT(memories_provider_ops, read),
-    SLOT(memories_provider_ops, destroy),
-};
-static const struct slot topology_slots[] = { SLOT(memories_topology_ops, describe),
-                                              SLOT(memories_topology_ops, plan) };
 
 static const char defect_hint[] = "the file is damaged or was built wrongly: install or build the plugin anew";
 
@@ -40,6 +29,17 @@ enum load_failure descriptor_check_version(const char *path, unsigned major, uns
                       "it needs plugin ABI %u.%u or later, this memories has %u.%u", major, needed_minor,
                       MEMORIES_ABI_MAJOR, MEMORIES_ABI_MINOR);
     return LOAD_OK;
+}
+
+static unsigned minor_of(const char *version)
+{
+    return (unsigned)strtoul(strchr(version, '.') + 1, NULL, 10);
+}
+
+enum load_failure descriptor_check_metadata(const char *path, json_object *metadata, memories_error **error)
+{
+    const char *abi = json_get_string(metadata, "abi"), *needs = json_get_string(metadata, "needs");
+    return descriptor_check_version(path, (unsigned)strtoul(abi, NULL, 10), minor_of(abi), minor_of(needs), error);
 }
 
 enum load_failure descriptor_check_name(const char *path, uint32_t kind, const char *name,
@@ -112,15 +112,11 @@ static enum load_failure copy_ops(const char *path, const struct memories_plugin
 
 static enum load_failure check_slots(const char *path, const struct plugin *plugin, memories_error **error)
 {
-    bool provider = plugin->kind == MEMORIES_PLUGIN_PROVIDER;
-    const struct slot *slots = provider ? provider_slots : topology_slots;
-    size_t count = provider ? ARRAY_COUNT(provider_slots) : ARRAY_COUNT(topology_slots);
     struct text missing = TEXT_INIT;
-    for (size_t i = 0; i < count; i++) {
-        void *slot;
-        memcpy(&slot, (const char *)&plugin->ops + slots[i].offset, sizeof slot);
-        if (!slot)
-            text_printf(&missing, "%s%s", missing.length ? ", " : "", slots[i].name);
+    for (size_t i = 0; i < loader_slot_count; i++) {
+        const struct slot *slot = &loader_slots[i];
+        if (slot->kind == plugin->kind && slot->required && !slot_is_filled(plugin, slot))
+            text_printf(&missing, "%s%s", missing.length ? ", " : "", slot->name);
     }
     AUTO_FREE char *names = text_take(&missing);
     if (names && !*names)

@@ -8,6 +8,8 @@
 /* Checks version numbers as they stand in a descriptor or in metadata. */
 enum load_failure descriptor_check_version(const char *path, unsigned major, unsigned minor, unsigned needed_minor,
                                            memories_error **error);
+/* The same as metadata has them. */
+enum load_failure descriptor_check_metadata(const char *path, json_object *metadata, memories_error **error);
 /* kind and name against what the file's name promises. */
 enum load_failure descriptor_check_name(const char *path, uint32_t kind, const char *name,
                                         const struct plugin_file_name *file, memories_error **error);

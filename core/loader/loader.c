@@ -21,7 +21,7 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/config/schema.h"
-#include "core/loader/call.h"
+#include "core/loader/decorator.h"
 #include "core/loader/descriptor.h"
 #include "core/loader/object.h"
 #include "core/loader/open.h"
@@ -39,12 +39,22 @@ struct module {
     memories_plugin_query_fn *query; /* NULL: it has none */
     struct plugin plugin;
     pthread_mutex_t lock;
+    bool decorated;
     bool initialised;
     bool ready;
 };
 
+/* A decorator to be put round plugins that will be loaded. */
+struct decoration {
+    struct decoration *next;
+    char *name; /* NULL: every plugin */
+    decorator_maker *make;
+    void *data;
+};
+
 static pthread_mutex_t loader_lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below, and libltdl */
 static struct module *modules;
+static struct decoration *decorations; /* the innermost first */
 
 extern const char schema_provider_description[];
 extern const char schema_topology_description[];
@@ -66,7 +76,7 @@ static struct module *module_new(const char *path, memories_error **error)
 
 /* ---- From path to code ------------------------------------------------------------------------------------------- */
 
-static enum load_failure check_path(const char *path, struct stat *info, memories_error **error)
+enum load_failure loader_check_path(const char *path, struct stat *info, memories_error **error)
 {
     static const char hint[] = "memories plugins lists the plugins that were found";
     AUTO_ERROR memories_error *problem = NULL;
@@ -85,13 +95,8 @@ static enum load_failure check_path(const char *path, struct stat *info, memorie
     return LOAD_OK;
 }
 
-static unsigned minor_of(const char *version)
-{
-    return (unsigned)strtoul(strchr(version, '.') + 1, NULL, 10);
-}
-
 /* A file without metadata is let through: what it says is then only known from its code. */
-static enum load_failure check_metadata(const char *path, const struct plugin_file_name *file, memories_error **error)
+enum load_failure loader_check_metadata(const char *path, const struct plugin_file_name *file, memories_error **error)
 {
     AUTO_ERROR memories_error *problem = NULL;
     AUTO_JSON json_object *metadata = metadata_read(path, &problem);
@@ -100,10 +105,7 @@ static enum load_failure check_metadata(const char *path, const struct plugin_fi
     if (!metadata)
         return refuse(LOAD_LINK, path, "make the file readable", error, "it can't be read: %s",
                       memories_error_cause(problem) ? memories_error_cause(problem) : memories_error_message(problem));
-    const char *abi = json_get_string(metadata, "abi");
-    enum load_failure failure =
-        descriptor_check_version(path, (unsigned)strtoul(abi, NULL, 10), minor_of(abi),
-                                 minor_of(json_get_string(metadata, "needs")), error);
+    enum load_failure failure = descriptor_check_metadata(path, metadata, error);
     return failure ? failure
                    : descriptor_check_name(path, plugin_kind_of(json_get_string(metadata, "kind")),
                                            json_get_string(metadata, "name"), file, error);
@@ -123,7 +125,7 @@ static enum load_failure refuse_link(const char *path, const char *cause, memori
     return LOAD_LINK;
 }
 
-static enum load_failure check_object(const char *path, memories_error **error)
+enum load_failure loader_check_object(const char *path, memories_error **error)
 {
     AUTO_ERROR memories_error *problem = NULL;
     if (!object_check(path, &problem))
@@ -219,11 +221,38 @@ static int check_description(const struct plugin *plugin, json_object *descripti
     return failed;
 }
 
+/* "local", "provider-local" */
+static bool is_called(const struct plugin *plugin, const char *name)
+{
+    const char *kind = plugin_kind_name(plugin->kind);
+    size_t length = strlen(kind);
+    return !strcmp(name, plugin->name) ||
+           (!strncmp(name, kind, length) && name[length] == '-' && !strcmp(name + length + 1, plugin->name));
+}
+
+static int decorate(struct plugin *plugin, memories_error **error)
+{
+    plugin->decorator = NULL;
+    for (const struct decoration *decoration = decorations; decoration; decoration = decoration->next) {
+        if (decoration->name && !is_called(plugin, decoration->name))
+            continue;
+        struct decorator *decorator = decoration->make(plugin, decoration->data, error);
+        if (!decorator)
+            return MEMORIES_FAILED;
+        decorator->inner = plugin->decorator;
+        plugin->decorator = decorator;
+    }
+    return 0;
+}
+
 static enum load_failure start_plugin(struct module *module, memories_error **error)
 {
     struct plugin *plugin = &module->plugin;
     AUTO_ERROR memories_error *reason = NULL;
     plugin->lock = plugin->thread_model == MEMORIES_THREADS_CONCURRENT ? NULL : &module->lock;
+    if (!module->decorated && decorate(plugin, &reason))
+        return refuse_init(plugin, "it could not be decorated", reason, error);
+    module->decorated = true;
     if (!module->initialised && call_init(plugin, &reason))
         return refuse_init(plugin, "it could not be initialised", reason, error);
     module->initialised = true;
@@ -266,9 +295,9 @@ static enum load_failure load_module(const char *path, const struct plugin_file_
                                      struct module **module, memories_error **error)
 {
     memories_plugin_query_fn *query = NULL;
-    enum load_failure failure = check_metadata(path, file, error);
+    enum load_failure failure = loader_check_metadata(path, file, error);
     if (!failure)
-        failure = check_object(path, error);
+        failure = loader_check_object(path, error);
     if (!failure)
         failure = load_code(path, &query, error);
     if (failure)
@@ -286,7 +315,7 @@ static enum load_failure open_file(const char *path, struct module **module, mem
 {
     struct stat info;
     struct plugin_file_name file;
-    enum load_failure failure = check_path(path, &info, error);
+    enum load_failure failure = loader_check_path(path, &info, error);
     if (failure)
         return failure;
     if (!plugin_file_name_parse(path, &file))
@@ -352,4 +381,44 @@ const struct plugin *loader_open_builtin(const struct builtin_plugin *builtin, e
     enum load_failure result = open_builtin(builtin, &module, error);
     pthread_mutex_unlock(&loader_lock);
     return opened(module, result, failure);
+}
+
+/* ---- Decorators -------------------------------------------------------------------------------------------------- */
+
+static int check_not_loaded(const char *name, memories_error **error)
+{
+    for (const struct module *module = modules; module; module = module->next)
+        if (module->decorated && (!name || is_called(&module->plugin, name))) {
+            error_set(error, MEMORIES_CONFLICT, "%s %s is in use already", plugin_kind_name(module->plugin.kind),
+                      module->plugin.name);
+            error_hint(error, "ask for it before the first call that needs the plugin");
+            return MEMORIES_CONFLICT;
+        }
+    return 0;
+}
+
+static int append_decoration(const char *name, decorator_maker *make, void *data, memories_error **error)
+{
+    struct decoration *decoration = calloc(1, sizeof *decoration);
+    char *copy = name ? strdup(name) : NULL;
+    if (!decoration || (name && !copy)) {
+        free(decoration);
+        return error_no_memory(error);
+    }
+    *decoration = (struct decoration){ NULL, copy, make, data };
+    struct decoration **end = &decorations;
+    while (*end)
+        end = &(*end)->next;
+    *end = decoration;
+    return 0;
+}
+
+int loader_decorate(const char *name, decorator_maker *make, void *data, memories_error **error)
+{
+    pthread_mutex_lock(&loader_lock);
+    int failed = check_not_loaded(name, error);
+    if (!failed)
+        failed = append_decoration(name, make, data, error);
+    pthread_mutex_unlock(&loader_lock);
+    return failed;
 }

@@ -30,6 +30,8 @@ enum load_failure {
 };
 const char *load_failure_name(enum load_failure failure);
 
+struct decorator;
+
 struct plugin {
     uint32_t kind;
     char *name;
@@ -45,6 +47,7 @@ struct plugin {
     } ops;
     json_object *description; /* describe()'s answer, checked; filled at load */
     pthread_mutex_t *lock;    /* held round every call; NULL when the plugin is concurrent */
+    struct decorator *decorator; /* the outermost round every call, see decorator.h; NULL: none */
 };
 
 /* Finds NAME of a kind along `search_path` (colon-separated; NULL: MEMORIES_PLUGIN_PATH unless the process is set-id,
@@ -52,6 +55,8 @@ struct plugin {
  * says which of the closed list. */
 const struct plugin *loader_open(uint32_t kind, const char *name, const char *search_path, enum load_failure *failure,
                                  memories_error **error);
+/* Whether a plugin of this name, of either kind ("local") or with its kind ("provider-local"), is there; opens nothing. */
+enum load_failure loader_find(const char *name, const char *search_path, memories_error **error);
 /* Opens one file by absolute path. */
 const struct plugin *loader_open_file(const char *path, enum load_failure *failure, memories_error **error);
 
@@ -64,8 +69,14 @@ json_object *loader_list(const char *search_path, memories_error **error);
 json_object *metadata_read(const char *path, memories_error **error);
 /* The same from memory, for fuzzing. NULL when there is no well-formed block. */
 json_object *metadata_parse(const char *bytes, size_t count);
+/* The description that MEMORIES_PLUGIN_DESCRIPTION put into the file; MEMORIES_NOT_FOUND when there is none. */
+json_object *metadata_description(const char *path, memories_error **error);
 
 /* trust.c: 0 when neither the file nor a directory above it can be written by others than root and this user. */
 int trust_check(const char *path, memories_error **error);
+struct group;
+struct passwd;
+/* Whether the group is the user's own, with nobody else in it: what it may write is written by the user. */
+bool trust_is_private_group(const struct group *group, const struct passwd *user);
 
 #endif

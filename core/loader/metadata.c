@@ -11,6 +11,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/loader/loader.h"
 #include "core/loader/name.h"
@@ -156,4 +157,32 @@ json_object *metadata_read(const char *path, memories_error **error)
     else if (!metadata)
         error_set(error, MEMORIES_NOT_FOUND, "%s has no plugin metadata", path);
     return metadata;
+}
+
+/* ---- The description --------------------------------------------------------------------------------------------- */
+
+/* What stands behind a marker, if it is a JSON object. The bytes end with a NUL at the latest. */
+static json_object *parse_description(const char *text)
+{
+    AUTO_JSON json_object *description = json_parse(text, "the description", NULL);
+    return json_object_is_type(description, json_type_object) ? STEAL(description) : NULL;
+}
+
+json_object *metadata_description(const char *path, memories_error **error)
+{
+    static const char description_marker[] = MEMORIES_DESCRIPTION_MARKER;
+    const size_t marker_bytes = sizeof description_marker - 1;
+    size_t bytes;
+    AUTO_FREE char *content = file_read(path, SCAN_BYTES_MAX, &bytes, error);
+    if (!content)
+        return NULL;
+    const char *at = content, *end = content + bytes;
+    while ((at = memmem(at, (size_t)(end - at), description_marker, marker_bytes))) {
+        at += marker_bytes;
+        json_object *description = parse_description(at);
+        if (description)
+            return description;
+    }
+    error_set(error, MEMORIES_NOT_FOUND, "%s carries no description", path);
+    return NULL;
 }

@@ -1,8 +1,11 @@
-/* open.h - what search.c asks of loader.c */
+/* open.h - what search.c, and tools that look closer, ask of loader.c */
 #ifndef CORE_LOADER_OPEN_H
 #define CORE_LOADER_OPEN_H
 
+#include <sys/stat.h>
+
 #include "core/loader/loader.h"
+#include "core/loader/name.h"
 
 /* A plugin that is part of the program. */
 struct builtin_plugin {
@@ -18,5 +21,11 @@ extern const struct builtin_plugin builtin_plugins[] __attribute__((weak, visibi
 const struct builtin_plugin *loader_builtins(void);
 const struct plugin *loader_open_builtin(const struct builtin_plugin *builtin, enum load_failure *failure,
                                          memories_error **error);
+
+/* The checks of a file before its code is mapped, in their order. *info is filled when it is a plain file that may be
+ * opened. */
+enum load_failure loader_check_path(const char *path, struct stat *info, memories_error **error);
+enum load_failure loader_check_metadata(const char *path, const struct plugin_file_name *file, memories_error **error);
+enum load_failure loader_check_object(const char *path, memories_error **error);
 
 #endif

@@ -16,10 +16,11 @@
 #include "core/loader/name.h"
 #include "core/loader/open.h"
 #include "core/loader/refuse.h"
+#include "core/loader/search.h"
 
 #define PATH_HINT "the path is MEMORIES_PLUGIN_PATH, or the plugin path that the program gave"
 
-static const char *search_path_or_default(const char *search_path)
+const char *search_path_or_default(const char *search_path)
 {
     if (search_path)
         return search_path;
@@ -27,9 +28,7 @@ static const char *search_path_or_default(const char *search_path)
     return from_environment && *from_environment ? from_environment : PLUGIN_DIRECTORY;
 }
 
-/* The next element of the path as a new string, *at moved behind it; NULL at the end or when memory ran out. Empty
- * elements are passed over. */
-static char *next_directory(const char **at)
+char *search_path_next(const char **at)
 {
     *at += strspn(*at, ":");
     if (!**at)
@@ -47,7 +46,7 @@ static enum load_failure refuse_relative(const char *directory, memories_error *
 
 static enum load_failure check_search_path(const char *search_path, memories_error **error)
 {
-    for (char *directory; (directory = next_directory(&search_path));) {
+    for (char *directory; (directory = search_path_next(&search_path));) {
         enum load_failure failure = directory[0] == '/' ? LOAD_OK : refuse_relative(directory, error);
         free(directory);
         if (failure)
@@ -61,7 +60,7 @@ static enum load_failure check_search_path(const char *search_path, memories_err
 /* New string, or NULL when no directory has such a file. */
 static char *find_file(uint32_t kind, const char *name, const char *search_path)
 {
-    for (char *directory; (directory = next_directory(&search_path));) {
+    for (char *directory; (directory = search_path_next(&search_path));) {
         char *path = text_format("%s/%s-%s.so", directory, plugin_kind_name(kind), name);
         struct stat info;
         free(directory);
@@ -105,7 +104,7 @@ static char *what_there_is(uint32_t kind, const char *search_path)
     for (const struct builtin_plugin *builtin = loader_builtins(); builtin->name; builtin++)
         if (builtin->kind == kind)
             append_name(&names, builtin->name);
-    for (char *directory; (directory = next_directory(&search_path)); free(directory))
+    for (char *directory; (directory = search_path_next(&search_path)); free(directory))
         append_directory(&names, directory, kind);
     AUTO_FREE char *list = text_take(&names);
     if (list && *list)
@@ -129,6 +128,26 @@ static enum load_failure find(uint32_t kind, const char *name, const char *searc
         return failure;
     *path = plugin_name_is_valid(name) ? find_file(kind, name, search_path) : NULL;
     return *path ? LOAD_OK : refuse_unknown(kind, name, search_path, error);
+}
+
+/* "local" of either kind, "provider-local" */
+enum load_failure loader_find(const char *name, const char *search_path, memories_error **error)
+{
+    static const uint32_t kinds[] = { MEMORIES_PLUGIN_PROVIDER, MEMORIES_PLUGIN_TOPOLOGY };
+    AUTO_FREE char *file_name = text_format("%s.so", name);
+    struct plugin_file_name file;
+    bool has_kind = file_name && plugin_file_name_parse(file_name, &file);
+    AUTO_ERROR memories_error *problem = NULL;
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        const char *bare = has_kind ? file.name : name;
+        AUTO_FREE char *path = NULL;
+        if (has_kind && file.kind != kinds[i])
+            continue;
+        if (find_builtin(kinds[i], bare) || !find(kinds[i], bare, search_path_or_default(search_path), &path, &problem))
+            return LOAD_OK;
+    }
+    error_move(error, STEAL(problem));
+    return LOAD_NOT_FOUND;
 }
 
 const struct plugin *loader_open(uint32_t kind, const char *name, const char *search_path, enum load_failure *failure,
@@ -290,7 +309,7 @@ json_object *loader_list(const char *search_path, memories_error **error)
     struct listing listing = { entries, first };
     int failed = !entries || !first || list_builtins(&listing);
     search_path = search_path_or_default(search_path);
-    for (char *directory; !failed && (directory = next_directory(&search_path)); free(directory))
+    for (char *directory; !failed && (directory = search_path_next(&search_path)); free(directory))
         failed = list_directory(&listing, directory);
     if (!failed)
         return STEAL(entries);

@@ -44,6 +44,9 @@ static const char *const migrations[] = {
     "  sequence INTEGER PRIMARY KEY AUTOINCREMENT, deployment TEXT NOT NULL, at_ms INTEGER NOT NULL,"
     "  actor TEXT NOT NULL, event TEXT NOT NULL, detail TEXT) STRICT;"
     "CREATE INDEX audit_by_deployment ON audit(deployment, sequence);",
+    /* nodes that come and go */
+    "ALTER TABLE deployments ADD COLUMN membership TEXT;"
+    "ALTER TABLE deployments ADD COLUMN scaled TEXT;",
 };
 
 #ifdef MEMORIES_CRASH_POINTS

@@ -29,6 +29,8 @@ static const struct column {
     { "resources", true, false },
     { "result", true, false },
     { "notes", true, false },
+    { "membership", true, false },
+    { "scaled", true, false },
 };
 
 static int bind_member(sqlite3_stmt *statement, int number, const struct column *column, json_object *value)

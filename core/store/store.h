@@ -25,7 +25,10 @@ void store_close(struct store *store);
 /* ---- Deployments: a record is one JSON object ----
  * {"id", "name" or null, "topology", "provider", "status", "goal": "running"|"stopped"|"deleted",
  *  "created_at_ms", "updated_at_ms", "generation", "config", "spec", "choices", "resources" (as lowered), "result",
- *  "notes"}; what is read has "leased" besides: whether a living process works on it */
+ *  "notes",
+ *  "membership": nodes that came after the others, and those that are being replaced (core/api/release.c),
+ *  "scaled": {"up_ms", "down_ms"}: when nodes were added and taken away last};
+ * what is read has "leased" besides: whether a living process works on it */
 
 /* Makes the record; MEMORIES_CONFLICT when the id or the name is taken. */
 int store_deployment_insert(struct store *store, json_object *record, memories_error **error);

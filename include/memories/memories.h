@@ -52,6 +52,7 @@ typedef struct memories_deployment memories_deployment;
 typedef struct memories_deployment_list memories_deployment_list;
 typedef struct memories_cluster_status memories_cluster_status;
 typedef struct memories_metrics memories_metrics;
+typedef struct memories_services memories_services;
 
 /* ---- Version ----------------------------------------------------------------------------------------------------- */
 
@@ -176,7 +177,10 @@ MEMORIES_API char *memories_plan(memories_context *context, const memories_confi
 /* ---- Deploying and managing -------------------------------------------------------------------------------------- */
 
 #define MEMORIES_KEEP_ON_FAILURE 1u /* deploy: leave what was made when it fails, for looking at and resuming */
-#define MEMORIES_NO_WAIT 2u         /* return when the work is under way where the provider allows */
+/* Return when everything is made and switched on. Whether it works as a whole is not waited for: the status stays "starting"
+ * ("scaling", "healing") until memories_resume has done that. When nodes have to be let go first (update, scale, heal), return
+ * when the change is checked and on record, and leave all of it to memories_resume. Not for stop and delete. */
+#define MEMORIES_NO_WAIT 2u
 
 /* Deploys and waits until the topology says that it works. When it fails, what was made is removed again unless
  * MEMORIES_KEEP_ON_FAILURE; when that fails too, the error says what is left. */
@@ -189,6 +193,37 @@ MEMORIES_API memories_deployment *memories_update(memories_context *context, con
                                                   memories_error **error);
 
 /* In all calls below, `id` is a deployment's id, its name, or an unambiguous beginning of its id. */
+
+/* How many nodes of one kind there shall be: "worker" or "manager" of a swarm. */
+struct memories_group_size {
+    const char *group;
+    uint32_t count;
+};
+
+/* Adds or takes away nodes. What goes is checked first (bounds, majority, room for what runs), then emptied while others
+ * take over, one node not waiting for another; MEMORIES_CONFLICT says why it can't be. Cancelled in between, it goes on with
+ * memories_resume, or goes back with another memories_scale. MEMORIES_INVALID: no such group, or a number out of its bounds.
+ * */
+MEMORIES_API memories_deployment *memories_scale(memories_context *context, const char *id,
+                                                 const struct memories_group_size *sizes, size_t size_count,
+                                                 uint32_t flags, memories_error **error);
+
+/* Start from MEMORIES_HEAL_OPTIONS_INIT. */
+struct memories_heal_options {
+    uint32_t size;  /* sizeof(struct memories_heal_options) */
+    uint32_t flags; /* 0 */
+    const char *const *nodes; /* names, last element NULL: made anew, whatever their state; NULL: those that are lost */
+    const char *force_new_cluster; /* a node of a cluster that has lost its majority for ever: it begins the cluster anew
+                                      with what it knows, and the others of its role are made anew. What only they knew is
+                                      lost. NULL: don't */
+};
+#define MEMORIES_HEAL_OPTIONS_INIT { (uint32_t)sizeof(struct memories_heal_options), 0, NULL, NULL }
+
+/* Replaces nodes whose machines are lost or broken, switches on those that are off, and waits until all works. options
+ * may be NULL. */
+MEMORIES_API memories_deployment *memories_heal(memories_context *context, const char *id,
+                                                const struct memories_heal_options *options, uint32_t flags,
+                                                memories_error **error);
 
 /* Switches all nodes off, keeping data and identity; on again; removes everything. The deployment returned is the state
  * after the work. Deleting what is already gone is MEMORIES_NOT_FOUND. */
@@ -220,7 +255,8 @@ MEMORIES_API const char *memories_deployment_id(const memories_deployment *deplo
 MEMORIES_API const char *memories_deployment_name(const memories_deployment *deployment);
 MEMORIES_API const char *memories_deployment_type(const memories_deployment *deployment); /* the topology */
 MEMORIES_API const char *memories_deployment_provider(const memories_deployment *deployment);
-/* deploying, running, degraded, updating, stopping, stopped, starting, deleting, deleted, failed, interrupted */
+/* deploying, running, degraded, updating, scaling, healing, stopping, stopped, starting, deleting, deleted, failed,
+ * interrupted */
 MEMORIES_API const char *memories_deployment_status(const memories_deployment *deployment);
 /* RFC 3339, UTC: 2026-02-25T12:34:56Z */
 MEMORIES_API const char *memories_deployment_created_at(const memories_deployment *deployment);
@@ -240,6 +276,9 @@ MEMORIES_API size_t memories_deployment_manager_node_count(const memories_deploy
 MEMORIES_API const char *memories_deployment_manager_node(const memories_deployment *deployment, size_t index);
 MEMORIES_API size_t memories_deployment_worker_node_count(const memories_deployment *deployment);
 MEMORIES_API const char *memories_deployment_worker_node(const memories_deployment *deployment, size_t index);
+/* After memories_scale; 0 where unknown. */
+MEMORIES_API uint64_t memories_deployment_worker_count(const memories_deployment *deployment);
+MEMORIES_API uint64_t memories_deployment_manager_count(const memories_deployment *deployment);
 /* Everything, with the guide's names. */
 MEMORIES_API const char *memories_deployment_json(const memories_deployment *deployment);
 MEMORIES_API void memories_deployment_free(memories_deployment *deployment);
@@ -267,6 +306,48 @@ MEMORIES_API int memories_cluster_status_member_healthy(const memories_cluster_s
 MEMORIES_API const char *memories_cluster_status_json(const memories_cluster_status *status);
 MEMORIES_API void memories_cluster_status_free(memories_cluster_status *status);
 
+/* The services that a topology runs on its nodes, as their tasks are now. MEMORIES_UNSUPPORTED for a topology without.
+ * */
+MEMORIES_API memories_services *memories_services_get(memories_context *context, const char *id, memories_error **error);
+MEMORIES_API size_t memories_services_count(const memories_services *services);
+MEMORIES_API const char *memories_services_name(const memories_services *services, size_t index);
+/* Wanted tasks, and those that run. */
+MEMORIES_API uint64_t memories_services_replicas(const memories_services *services, size_t index);
+MEMORIES_API uint64_t memories_services_running(const memories_services *services, size_t index);
+/* running, starting, stopped, "degraded (2 of 3)" */
+MEMORIES_API const char *memories_services_status(const memories_services *services, size_t index);
+/* Why it is not running, or NULL. */
+MEMORIES_API const char *memories_services_message(const memories_services *services, size_t index);
+/* "address:port" at which the service can be reached from this machine. */
+MEMORIES_API size_t memories_services_address_count(const memories_services *services, size_t index);
+MEMORIES_API const char *memories_services_address(const memories_services *services, size_t index, size_t address);
+MEMORIES_API const char *memories_services_json(const memories_services *services);
+MEMORIES_API void memories_services_free(memories_services *services);
+
+/* One look at the load, and what was done about it: {"at", "action": "none" | "up" | "down", "reason", "group", "count",
+ * "wanted", "min", "max", "utilization", "target", "nodes", "period_s", "dry_run"}. A non-zero return ends the loop. */
+typedef int memories_autoscale_fn(const char *decision, void *user_data);
+
+#define MEMORIES_AUTOSCALE_ONCE 1u    /* one decision */
+#define MEMORIES_AUTOSCALE_DRY_RUN 2u /* decide, and do nothing */
+
+/* Start from MEMORIES_AUTOSCALE_OPTIONS_INIT. */
+struct memories_autoscale_options {
+    uint32_t size;       /* sizeof(struct memories_autoscale_options) */
+    uint32_t flags;      /* MEMORIES_AUTOSCALE_… */
+    uint32_t interval_s; /* between two decisions; 0: 15 */
+    uint32_t period_s;   /* the load is the mean of so many seconds; 0: 60 */
+    memories_autoscale_fn *on_decision;
+    void *user_data;
+};
+#define MEMORIES_AUTOSCALE_OPTIONS_INIT { (uint32_t)sizeof(struct memories_autoscale_options), 0, 0, 0, NULL, NULL }
+
+/* Keeps the load of a deployment's nodes near config.scaling.target_cpu_utilization by memories_scale, until it is cancelled
+ * (which is no error). Never while something else is being done to the deployment, nor within the cooldowns, nor for a load
+ * within a tenth of the target. What is decided is in the audit trail with its numbers. options may be NULL. */
+MEMORIES_API int memories_autoscale(memories_context *context, const char *id,
+                                    const struct memories_autoscale_options *options, memories_error **error);
+
 /* Metrics of a deployment: the mean over its nodes for cpu_utilization (Percent), the sum for the others. names: NULL or
  * a NULL-terminated list (NULL: all). start_time, end_time: RFC 3339, or NULL for one hour ago and now. period_seconds: length of
  * one point; 0: 300. */
@@ -284,7 +365,7 @@ MEMORIES_API void memories_metrics_free(memories_metrics *metrics);
 
 /* Receives log text of one node as it comes; a non-zero return ends the stream. */
 typedef int memories_log_fn(const char *node, const char *bytes, size_t count, void *user_data);
-/* node: NULL for all. lines: the last so many of each node; 0: all. follow: goes on until memories_cancel. */
+/* node: NULL for all. lines: the last so many of each log; 0: all. follow: goes on until memories_cancel. */
 MEMORIES_API int memories_logs(memories_context *context, const char *id, const char *node, uint32_t lines, int follow,
                                memories_log_fn *on_log, void *user_data, memories_error **error);
 
@@ -293,6 +374,17 @@ MEMORIES_API int memories_logs(memories_context *context, const char *id, const 
 /* What is found, and what was refused and why: [{"kind", "name", "version", "abi", "path", "licence", "status": "ok" |
  * "failed", "error", …}]. To memories_free. */
 MEMORIES_API char *memories_plugins(memories_context *context, memories_error **error);
+
+/* The two below are for finding and provoking mistakes. They concern the whole process, as plugins do, and plugins that have
+ * not been used yet: MEMORIES_CONFLICT otherwise. plugin: its name ("local"), or with its kind ("provider-local"). */
+
+/* Writes each call between the core and a plugin to `fd`, as lines of JSON without secrets (docs/plugins.md describes
+ * them). fd stays the caller's, and must stay open as long as the process. */
+MEMORIES_API int memories_trace_plugin(memories_context *context, const char *plugin, int fd, memories_error **error);
+/* Makes a call fail: "PLUGIN:SLOT:N:ERROR", as in "provider-local:create:2:transient". The Nth call of that slot, from 1,
+ * fails with ERROR (memories_code_name) without reaching the plugin; with ":after" behind it, for slots that get batches,
+ * the plugin does its work and its answers are lost. */
+MEMORIES_API int memories_fault_plugin(memories_context *context, const char *fault, memories_error **error);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
 /*
- * memories/plugin.h - the plugin ABI of memories, version 1.0
+ * memories/plugin.h - the plugin ABI of memories, version 1.1
  *
  * A provider or topology plugin built against memories 1.x runs on every later 1.x core, unchanged and
  * un-recompiled. What keeps that promise:
@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 #define MEMORIES_ABI_MAJOR 1u
-#define MEMORIES_ABI_MINOR 0u
+#define MEMORIES_ABI_MINOR 1u
 
 /* The first four bytes of every descriptor. */
 #define MEMORIES_PLUGIN_MAGIC 0x4d454d50u
@@ -268,6 +268,14 @@ struct memories_topology_ops {
 
     /* o  What it is like now. Result: {"status", "members": […], …}. */
     int32_t (*status)(struct memories_call *call, const char *request);
+
+    /* ---- since 1.1 ---- */
+
+    /* o  One step towards letting nodes go, before they are destroyed or replaced: what they do moves elsewhere, and
+     *    the others forget them. request: as for converge, "nodes" with those that go, and "leaving": [names].
+     *    Result: {"done", "released": [names that may be destroyed now], "message", "poll_after_ms"}. With "check": true
+     *    nothing is changed, and only an error counts: why these nodes can't go. Without it nodes just go. */
+    int32_t (*release)(struct memories_call *call, const char *request);
 };
 
 /* What a plugin's query function returns: static, never freed. */
@@ -301,6 +309,13 @@ typedef const struct memories_plugin_descriptor *memories_plugin_query_fn(void);
 #define MEMORIES_PLUGIN_SECTION
 #endif
 
+/* The entry point is found by its name, which C++ must not decorate. */
+#ifdef __cplusplus
+#define MEMORIES_PLUGIN_LINKAGE extern "C"
+#else
+#define MEMORIES_PLUGIN_LINKAGE
+#endif
+
 #define MEMORIES_STRINGIFY_(x) #x
 #define MEMORIES_STRINGIFY(x) MEMORIES_STRINGIFY_(x)
 
@@ -308,18 +323,35 @@ typedef const struct memories_plugin_descriptor *memories_plugin_query_fn(void);
  * empty line. */
 #define MEMORIES_PLUGIN_MARKER "@(#)memories-plugin\n"
 
+/* The block by which a tool shows a plugin's description, its configuration schema among it, without running the plugin:
+ * JSON behind the marker, up to the NUL. */
+#define MEMORIES_DESCRIPTION_MARKER "@(#)memories-description\n"
+
+/*
+ * Emits that block, and `name_` as a pointer to its text, so that tools and the slot `describe` say the same. Optional.
+ * At file scope, once:
+ *
+ *     MEMORIES_PLUGIN_DESCRIPTION(example_description, "{\"version\": 1, \"summary\": \"an example\", \"schema\": {}}")
+ *
+ * and then, in describe: return host->result(call, example_description);
+ */
+#define MEMORIES_PLUGIN_DESCRIPTION(name_, text_)                                                                      \
+    MEMORIES_PLUGIN_SECTION static const char name_##_block[] = MEMORIES_DESCRIPTION_MARKER text_;                     \
+    static const char *const name_ = name_##_block + sizeof MEMORIES_DESCRIPTION_MARKER - 1;
+
 /*
  * Emits the metadata block, the descriptor and the entry point. At file scope, once:
  *
  *     MEMORIES_PLUGIN(provider, example, "1.0.0", "Apache-2.0", "https://example.org/", MEMORIES_THREADS_SERIALISED, 0,
  *                     &example_ops, sizeof example_ops)
  *
- * kind_: provider or topology; name_: the plugin's name, unquoted; needs_: the oldest core minor it runs on, a literal.
+ * kind_: provider or topology; name_: the plugin's name, unquoted; needs_: the oldest core minor it runs on, digits alone
+ * or a macro that stands for them.
  */
 #define MEMORIES_PLUGIN(kind_, name_, version_, licence_, homepage_, threads_, needs_, ops_, ops_size_)                \
     MEMORIES_PLUGIN_SECTION static const char memories_metadata_##kind_##_##name_[] =                                  \
         MEMORIES_PLUGIN_MARKER "kind=" #kind_ "\nname=" #name_ "\nversion=" version_ "\nlicence=" licence_             \
-                               "\nabi=1." MEMORIES_ABI_MINOR_TEXT "\nneeds=1." #needs_ "\n\n";                         \
+                               "\nabi=1." MEMORIES_ABI_MINOR_TEXT "\nneeds=1." MEMORIES_STRINGIFY(needs_) "\n\n";      \
     static const struct memories_plugin_descriptor memories_descriptor_##kind_##_##name_ = {                           \
         MEMORIES_PLUGIN_MAGIC,                                                                                         \
         MEMORIES_ABI_MAJOR,                                                                                            \
@@ -336,15 +368,15 @@ typedef const struct memories_plugin_descriptor *memories_plugin_query_fn(void);
         threads_,                                                                                                      \
         0,                                                                                                             \
         ops_};                                                                                                         \
-    MEMORIES_PLUGIN_EXPORT const struct memories_plugin_descriptor                                                     \
+    MEMORIES_PLUGIN_LINKAGE MEMORIES_PLUGIN_EXPORT const struct memories_plugin_descriptor                             \
         *kind_##_##name_##_LTX_memories_plugin_query(void);                                                            \
-    MEMORIES_PLUGIN_EXPORT const struct memories_plugin_descriptor                                                     \
+    MEMORIES_PLUGIN_LINKAGE MEMORIES_PLUGIN_EXPORT const struct memories_plugin_descriptor                             \
         *kind_##_##name_##_LTX_memories_plugin_query(void)                                                             \
     {                                                                                                                  \
         return &memories_descriptor_##kind_##_##name_;                                                                 \
     }
 
-#define MEMORIES_ABI_MINOR_TEXT "0"
+#define MEMORIES_ABI_MINOR_TEXT "1"
 #define MEMORIES_KIND_provider MEMORIES_PLUGIN_PROVIDER
 #define MEMORIES_KIND_topology MEMORIES_PLUGIN_TOPOLOGY
 

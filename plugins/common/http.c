@@ -50,6 +50,7 @@ const char *http_problem(struct memories_call *call, const struct memories_http_
         return response->error ? response->error : "no answer";
     AUTO_JSON json_object *body = json_tokener_parse(response->body ? response->body : "");
     const char *said = json_get_string(body, "error");
+    said = said ? said : json_get_string(body, "message"); /* as the Docker Engine words it */
     return said ? plugin_format(call, "HTTP status %d: %s", response->status, said)
                 : plugin_format(call, "HTTP status %d", response->status);
 }

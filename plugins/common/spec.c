@@ -49,7 +49,7 @@ static int copy_member(json_object *to, const char *key, json_object *first, jso
 json_object *spec_add_node(struct spec *spec, const char *name, const char *role, json_object *node_spec)
 {
     json_object *node = json_add_new_object(spec->nodes);
-    spec->failed |= json_set_string(node, "name", name);
+    spec->failed |= name ? json_set_string(node, "name", name) : MEMORIES_NO_MEMORY;
     spec->failed |= json_set_string(node, "role", role);
     json_object *machine = json_set_new_object(node, "machine");
     for (size_t i = 0; i < ARRAY_COUNT(machine_keys); i++)
@@ -58,6 +58,11 @@ json_object *spec_add_node(struct spec *spec, const char *name, const char *role
     spec->failed |= json_set_string(node, "subnet", spec->subnet);
     spec->failed |= json_set_bool(node, "public_ip", spec->public_ip);
     return json_set_new_object(node, "bootstrap");
+}
+
+void spec_require_isolation(struct spec *spec)
+{
+    spec->failed |= json_set_bool(spec->document, "isolated", true);
 }
 
 void spec_warn(struct spec *spec, const char *format, ...)

@@ -31,10 +31,11 @@ int32_t spec_begin(struct spec *spec, struct memories_call *call, const char *re
 void spec_release(struct spec *spec);
 #define AUTO_SPEC __attribute__((cleanup(spec_release)))
 
-/* TCP ports that a topology needs reachable from `source`, "network" or a CIDR. From outside of the network a port is
+/* Ports that a topology needs reachable from `source`, "network" or a CIDR. From outside of the network a port is
  * opened only as long as no rule of the configuration names it: who names a port decides who may reach it. */
 struct spec_opening {
     const char *name;
+    const char *protocol; /* "tcp" or "udp" */
     const char *source;
     const int *ports;
     size_t port_count;
@@ -47,6 +48,9 @@ int32_t spec_network(struct spec *spec, const struct spec_opening *openings, siz
 /* Adds a node with the machine that config and, before it, node_spec (may be NULL) ask for. Returns its bootstrap, an
  * empty object, borrowed; NULL when memory ran out. */
 json_object *spec_add_node(struct spec *spec, const char *name, const char *role, json_object *node_spec);
+
+/* The nodes need a network, mounts and processes of their own: they can't be mere processes of one machine. */
+void spec_require_isolation(struct spec *spec);
 
 /* A line that deploy and validate print. */
 void spec_warn(struct spec *spec, const char *format, ...) PRINTF_LIKE(2, 3);

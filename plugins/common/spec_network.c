@@ -65,10 +65,10 @@ static bool range_has(const char *range, int port)
     return found > 0 && port >= first && port <= (found == 2 ? last : first);
 }
 
-static bool rule_names(json_object *rule, int port)
+static bool rule_names(json_object *rule, const char *wanted, int port)
 {
     const char *protocol = json_get_string(rule, "protocol");
-    if (protocol && strcmp(protocol, "tcp") && strcmp(protocol, "all"))
+    if (protocol && strcmp(protocol, wanted) && strcmp(protocol, "all"))
         return false;
     json_object *ports = json_get_array(rule, "ports");
     for (size_t i = 0; i < json_count(ports); i++)
@@ -77,10 +77,10 @@ static bool rule_names(json_object *rule, int port)
     return false;
 }
 
-static bool rules_name(json_object *rules, int port)
+static bool rules_name(json_object *rules, const char *protocol, int port)
 {
     for (size_t i = 0; i < json_count(rules); i++)
-        if (rule_names(json_at(rules, i), port))
+        if (rule_names(json_at(rules, i), protocol, port))
             return true;
     return false;
 }
@@ -102,14 +102,14 @@ static void add_opening(struct spec *spec, json_object *rules, const struct spec
     for (size_t i = 0; i < opening->port_count; i++) {
         char port[16];
         snprintf(port, sizeof port, "%d", opening->ports[i]);
-        if (!from_outside || !rules_name(asked, opening->ports[i]))
+        if (!from_outside || !rules_name(asked, opening->protocol, opening->ports[i]))
             spec->failed |= json_add_string(ports, port);
     }
     if (json_count(ports) == 0)
         return;
     json_object *rule = json_add_new_object(rules);
     spec->failed |= json_set_string(rule, "name", opening->name);
-    spec->failed |= json_set_string(rule, "protocol", "tcp");
+    spec->failed |= json_set_string(rule, "protocol", opening->protocol);
     spec->failed |= json_set(rule, "ports", json_ref(ports));
     spec->failed |= json_add_string(json_set_new_array(rule, "source_ranges"), opening->source);
 }

@@ -104,7 +104,9 @@ FIELD(memories_topology_ops, describe, 16, 12);
 FIELD(memories_topology_ops, plan, 24, 16);
 FIELD(memories_topology_ops, converge, 32, 20);
 FIELD(memories_topology_ops, status, 40, 24);
-SIZE(memories_topology_ops, 48, 28);
+/* since 1.1 */
+FIELD(memories_topology_ops, release, 48, 28);
+SIZE(memories_topology_ops, 56, 32);
 
 FIELD(memories_plugin_descriptor, magic, 0, 0);
 FIELD(memories_plugin_descriptor, abi_major, 4, 4);

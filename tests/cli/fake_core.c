@@ -10,35 +10,32 @@
  *     loud                     warnings, retries, log lines, a failed operation, text with control characters
  *     alone                    a standalone deployment
  *     stopped                  one whose members are switched off
- *     anything else            a consensus deployment that works
+ *     swarm                    a swarmed deployment with services; some of them do not run
+ *     bare                     one without services
+ *     full                     a swarm that can't be made smaller
+ *     late, lost               what --no-wait leaves is interrupted until memories_resume takes it over; "lost": it
+ * fails anything else            a consensus deployment that works
  *
  * Results and errors are the real ones (core/api/result.c, core/base/error.c).
  */
-#include <pthread.h>
-#include <stdatomic.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/api/result.h"
 #include "core/base/cleanup.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
-
-struct memories_context {
-    struct memories_context_options options;
-    atomic_int cancelled;
-    int64_t began_ms;
-};
+#include "tests/cli/fake_core.h"
 
 struct memories_config {
     char *scenario, *topology, *provider, *name;
     char *sets;
 };
-
-#define ID "consensus-local-20260225-123456"
 
 const char *memories_version(void)
 {
@@ -69,7 +66,7 @@ void memories_cancel(memories_context *context)
 
 /* ---- Scenarios ---- */
 
-static void emit(memories_context *context, struct memories_event event)
+void fake_emit(memories_context *context, struct memories_event event)
 {
     AUTO_FREE char *json = text_format("{\"event\":%u,\"text\":\"%s\"}", event.kind, event.text ? "text" : "");
     event.size = sizeof event;
@@ -79,17 +76,23 @@ static void emit(memories_context *context, struct memories_event event)
         context->options.on_event(&event, context->options.user_data);
 }
 
-static void phase(memories_context *context, const char *operation, const char *text)
+void fake_echo(memories_context *context, char *text)
 {
-    emit(context, (struct memories_event){ .kind = MEMORIES_EVENT_PHASE, .operation = operation, .text = text });
+    fake_emit(context, (struct memories_event){ .kind = MEMORIES_EVENT_WARNING, .text = text });
+    free(text);
 }
 
-static void nap_ms(long ms)
+static void phase(memories_context *context, const char *operation, const char *text)
+{
+    fake_emit(context, (struct memories_event){ .kind = MEMORIES_EVENT_PHASE, .operation = operation, .text = text });
+}
+
+void fake_nap_ms(long ms)
 {
     nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
 }
 
-static int work(memories_context *context, int heed_cancel, memories_error **error)
+int fake_work(memories_context *context, int heed_cancel, memories_error **error)
 {
     enum { TOTAL = 100 };
     phase(context, "create", "creating");
@@ -103,12 +106,12 @@ static int work(memories_context *context, int heed_cancel, memories_error **err
                                         .text = "starting etcd, größer als vorher – ja",
                                         .done = i,
                                         .total = TOTAL };
-        emit(context, event);
-        nap_ms(15);
+        fake_emit(context, event);
+        fake_nap_ms(15);
         event.kind = MEMORIES_EVENT_DONE;
         event.text = "is ready";
         event.done = i + 1;
-        emit(context, event);
+        fake_emit(context, event);
         if (!heed_cancel || !atomic_load(&context->cancelled))
             continue;
         error_set(error, MEMORIES_CANCELLED, "stopped on request");
@@ -135,16 +138,17 @@ static int several(memories_error **error)
 
 static void loud(memories_context *context)
 {
-    emit(context, (struct memories_event){ .kind = MEMORIES_EVENT_WARNING, .text = "an even number of members" });
-    emit(context, (struct memories_event){ .kind = MEMORIES_EVENT_LOG, .text = "plugin says something" });
-    emit(context, (struct memories_event){
-                      .kind = MEMORIES_EVENT_RETRY, .key = "node/node1", .text = "again", .done = 1, .total = 3 });
-    emit(context,
-         (struct memories_event){
-             .kind = MEMORIES_EVENT_FAILED, .key = "node/node2", .text = "no \033[31mroom\a", .done = 1, .total = 3 });
+    fake_emit(context, (struct memories_event){ .kind = MEMORIES_EVENT_WARNING, .text = "an even number of members" });
+    fake_emit(context, (struct memories_event){ .kind = MEMORIES_EVENT_LOG, .text = "plugin says something" });
+    fake_emit(context, (struct memories_event){
+                           .kind = MEMORIES_EVENT_RETRY, .key = "node/node1", .text = "again", .done = 1, .total = 3 });
+    fake_emit(
+        context,
+        (struct memories_event){
+            .kind = MEMORIES_EVENT_FAILED, .key = "node/node2", .text = "no \033[31mroom\a", .done = 1, .total = 3 });
 }
 
-static int play(memories_context *context, const char *scenario, memories_error **error)
+int fake_play(memories_context *context, const char *scenario, memories_error **error)
 {
     context->began_ms = clock_monotonic_ms();
     atomic_store(&context->cancelled, 0);
@@ -165,7 +169,7 @@ static int play(memories_context *context, const char *scenario, memories_error 
     if (!strcmp(scenario, "several"))
         return several(error);
     if (!strcmp(scenario, "slow") || !strcmp(scenario, "stubborn"))
-        return work(context, !strcmp(scenario, "slow"), error);
+        return fake_work(context, !strcmp(scenario, "slow"), error);
     if (!strcmp(scenario, "loud"))
         loud(context);
     return 0;
@@ -186,7 +190,7 @@ static memories_deployment *made(const char *scenario, const char *status, memor
 static memories_deployment *change(memories_context *context, const char *id, const char *status,
                                    memories_error **error)
 {
-    return play(context, id, error) ? NULL : made(id, status, error);
+    return fake_play(context, id, error) ? NULL : made(id, status, error);
 }
 
 /* ---- Configuration ---- */
@@ -264,7 +268,7 @@ void memories_config_free(memories_config *config)
 
 int memories_validate(memories_context *context, const memories_config *config, char **json, memories_error **error)
 {
-    int failed = play(context, config->scenario, error);
+    int failed = fake_play(context, config->scenario, error);
     if (!failed)
         *json = strdup("{\"valid\":true,\"topology\":\"consensus\",\"provider\":\"local\","
                        "\"notes\":[{\"where\":\"config.node_specs[0].machine_type\",\"text\":\"is recorded\"}]}");
@@ -273,14 +277,14 @@ int memories_validate(memories_context *context, const memories_config *config, 
 
 char *memories_schema(memories_context *context, const char *topology, const char *provider, memories_error **error)
 {
-    if (play(context, topology, error))
+    if (fake_play(context, topology, error))
         return NULL;
     return text_format("{\"title\":\"%s on %s\"}", topology, provider);
 }
 
 char *memories_plan(memories_context *context, const memories_config *config, memories_error **error)
 {
-    if (play(context, config->scenario, error))
+    if (fake_play(context, config->scenario, error))
         return NULL;
     return strdup(
         "{\"deployment_id\":\"" ID "\",\"spec\":{\"version\":1},\"resources\":[{\"key\":\"network\"}],"
@@ -301,18 +305,17 @@ memories_deployment *memories_deploy(memories_context *context, const memories_c
 {
     /* What the command line became, for the test of options. */
     if (!strcmp(config->scenario, "echo")) {
-        AUTO_FREE char *text = text_format("%s %s %s%s flags %u", config->topology, config->provider,
-                                           config->name ? config->name : "-", config->sets ? config->sets : "", flags);
-        emit(context, (struct memories_event){ .kind = MEMORIES_EVENT_WARNING, .text = text });
+        fake_echo(context, text_format("%s %s %s%s flags %u", config->topology, config->provider,
+                                       config->name ? config->name : "-", config->sets ? config->sets : "", flags));
     }
-    return change(context, config->scenario, "running", error);
+    return change(context, config->scenario, flags & MEMORIES_NO_WAIT ? "starting" : "running", error);
 }
 
 memories_deployment *memories_update(memories_context *context, const char *id, const memories_config *config,
                                      uint32_t flags, memories_error **error)
 {
-    (void)config, (void)flags;
-    return change(context, id, "running", error);
+    (void)config;
+    return change(context, id, flags & MEMORIES_NO_WAIT ? "updating" : "running", error);
 }
 
 memories_deployment *memories_stop(memories_context *context, const char *id, uint32_t flags, memories_error **error)
@@ -332,18 +335,53 @@ memories_deployment *memories_delete(memories_context *context, const char *id, 
     return change(context, id, "deleted", error);
 }
 
+static const char *target_of(int fd, char *path, size_t bytes)
+{
+    AUTO_FREE char *link = text_format("/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, bytes - 1);
+    path[length < 0 ? 0 : length] = '\0';
+    return path;
+}
+
+/* Writes to $FAKE_TRACE how this process was started, at once. */
+static void trace(const memories_context *context, const char *id)
+{
+    char paths[3][256];
+    const char *name = getenv("FAKE_TRACE");
+    AUTO_FREE char *draft = name ? text_format("%s.new", name) : NULL;
+    FILE *file = draft ? fopen(draft, "w") : NULL;
+    if (!file)
+        return;
+    fprintf(file, "resume %s --state-dir %s --plugin-path %s\n", id,
+            context->options.state_dir ? context->options.state_dir : "-",
+            context->options.plugin_path ? context->options.plugin_path : "-");
+    fprintf(file, "session %s, streams %s %s %s, descriptor 7 %s\n", getsid(0) == getpid() ? "its own" : "another's",
+            target_of(0, paths[0], sizeof paths[0]), target_of(1, paths[1], sizeof paths[1]),
+            target_of(2, paths[2], sizeof paths[2]), fcntl(7, F_GETFD) < 0 ? "closed" : "open");
+    fclose(file);
+    rename(draft, name);
+}
+
 memories_deployment *memories_resume(memories_context *context, const char *id, uint32_t flags, memories_error **error)
 {
-    (void)flags;
-    return change(context, id, "running", error);
+    if (!strcmp(id, "lost")) {
+        error_set(error, MEMORIES_DENIED, "cannot go on");
+        return NULL;
+    }
+    if (!(flags & MEMORIES_NO_WAIT))
+        trace(context, id);
+    return change(context, id, flags & MEMORIES_NO_WAIT ? "starting" : "running", error);
 }
 
 /* ---- Looking ---- */
 
 memories_deployment *memories_show(memories_context *context, const char *id, memories_error **error)
 {
-    if (play(context, id, error))
+    const char *trace_file = getenv("FAKE_TRACE");
+    if (fake_play(context, id, error))
         return NULL;
+    if (!strcmp(id, "lost") || (!strcmp(id, "late") && (!trace_file || access(trace_file, F_OK))))
+        return deployment_new(json_tokener_parse("{\"id\":\"late\",\"status\":\"interrupted\"}"), error);
     return deployment_new(
         json_tokener_parse(
             "{\"id\":\"" ID "\",\"name\":\"quickstart\",\"type\":\"consensus\",\"provider\":\"local\","
@@ -387,7 +425,7 @@ char *memories_audit(memories_context *context, const char *id, memories_error *
 
 memories_cluster_status *memories_status(memories_context *context, const char *id, memories_error **error)
 {
-    if (play(context, id, error))
+    if (fake_play(context, id, error))
         return NULL;
     const char *text = "{\"deployment_id\":\"" ID "\",\"status\":\"degraded\",\"leader\":\"node1\",\"term\":2,"
                        "\"committed_index\":42,\"applied_index\":41,\"members\":["
@@ -395,10 +433,18 @@ memories_cluster_status *memories_status(memories_context *context, const char *
                        "{\"name\":\"node2\",\"role\":\"follower\",\"healthy\":false,\"message\":\"no answer\"}]}";
     if (!strcmp(id, "alone"))
         text = "{\"deployment_id\":\"" ID "\",\"status\":\"running\",\"members\":[]}";
+    if (!strcmp(id, "swarm"))
+        text = "{\"deployment_id\":\"" SWARM_ID "\",\"status\":\"degraded\",\"leader\":\"manager-1\","
+               "\"message\":\"service memories-worker is degraded (4 of 5)\",\"address\":\"100.64.0.12:8000\","
+               "\"members\":[{\"name\":\"manager-1\",\"role\":\"leader\",\"healthy\":true,"
+               "\"address\":\"https://100.64.0.11:2376\"}]}";
     if (!strcmp(id, "stopped"))
         text = "{\"deployment_id\":\"" ID "\",\"status\":\"stopped\",\"leader\":null,\"term\":null,"
                "\"committed_index\":null,\"applied_index\":null,\"members\":[]}";
-    return cluster_status_new(json_tokener_parse(text), error);
+    json_object *json = json_tokener_parse(text);
+    if (!strcmp(id, "swarm"))
+        json_object_object_add(json, "services", json_tokener_parse(fake_services));
+    return cluster_status_new(json, error);
 }
 
 static void add_point(json_object *points, int64_t at_ms, double value, const char *unit)
@@ -417,11 +463,11 @@ memories_metrics *memories_metrics_get(memories_context *context, const char *id
                                        const char *start_time, const char *end_time, uint32_t period_seconds,
                                        memories_error **error)
 {
-    if (play(context, id, error))
+    if (fake_play(context, id, error))
         return NULL;
     if (!strcmp(id, "echo"))
-        emit(context,
-             (struct memories_event){ .kind = MEMORIES_EVENT_WARNING, .text = start_time ? start_time : "no start" });
+        fake_emit(context, (struct memories_event){ .kind = MEMORIES_EVENT_WARNING,
+                                                    .text = start_time ? start_time : "no start" });
     int64_t start, end;
     if (!start_time || clock_parse(start_time, &start))
         start = 1771977600000;
@@ -449,13 +495,13 @@ int memories_logs(memories_context *context, const char *id, const char *node, u
     } pieces[] = {
         { "node1", "first li" }, { "node10", "zehn\n" }, { "node1", "ne\nsecond line\nunfini" }, { "node1", "shed" }
     };
-    int failed = play(context, id, error);
+    int failed = fake_play(context, id, error);
     for (size_t i = 0; !failed && i < ARRAY_COUNT(pieces); i++)
         if (!node || !strcmp(node, pieces[i].node))
             failed = on_log(pieces[i].node, pieces[i].text, strlen(pieces[i].text), user_data);
     while (!failed && follow && !atomic_load(&context->cancelled)) {
         failed = on_log("node1", "more\n", 5, user_data);
-        nap_ms(20);
+        fake_nap_ms(20);
     }
     return follow ? error_set(error, MEMORIES_CANCELLED, "stopped on request") : failed;
 }

@@ -73,6 +73,74 @@ equal "$out" "Cluster Status:
 Leader: none
 Status: stopped"
 
+expect 0 "$m" status swarm
+equal "$out" "Cluster Status:
+Leader: manager-1
+Status: degraded
+Message: service memories-worker is degraded (4 of 5)
+Address: 100.64.0.12:8000
+
+MEMBER     ROLE    HEALTHY  ADDRESS
+manager-1  leader  yes      https://100.64.0.11:2376
+
+NAME             REPLICAS  RUNNING  STATUS             ADDRESSES            MESSAGE
+memories-api     3         3        running            100.64.0.12:8000 +2  -
+memories-db      1         0        starting           -                    no suitable node
+memories-worker  5         4        degraded (4 of 5)  100.64.0.12:8001     -"
+expect 0 "$m" services swarm
+equal "$out" "NAME             REPLICAS  RUNNING  STATUS             ADDRESSES            MESSAGE
+memories-api     3         3        running            100.64.0.12:8000 +2  -
+memories-db      1         0        starting           -                    no suitable node
+memories-worker  5         4        degraded (4 of 5)  100.64.0.12:8001     -"
+expect 0 "$m" services bare
+equal "$out" ""
+contains "$err" "No services run on it."
+
+expect 0 "$m" scale x --worker-nodes 8
+equal "$out" "New Worker Count: 8
+Scaling Status: running"
+expect 0 "$m" scale x --worker-nodes 8 --no-wait
+equal "$out" "New Worker Count: 8
+Scaling Status: scaling"
+expect 0 "$m" scale x --manager-nodes 5 --group spare=2
+equal "$out" "New Manager Count: 5
+New Spare Count: 2
+Scaling Status: running"
+expect 0 "$m" heal x
+equal "$out" "Healed deployment swarmed-local-20260225-123456: running"
+
+# Decisions: one line each, none for one that is like the one before; a signal that comes in between is no failure.
+# autoscale NAME OPTION…: until what is expected last has been printed.
+autoscale() {
+    scenario=$1 last=$2
+    shift 2
+    "$m" autoscale "$scenario" "$@" >"$test_dir/out" 2>"$test_dir/err" &
+    pid=$!
+    wait_until 10 grep -q -e "$last" "$test_dir/out"
+    kill -TERM "$pid"
+    code=0
+    wait "$pid" || code=$?
+    equal "$code" 0
+    out=$(cat "$test_dir/out")
+}
+autoscale x something
+equal "$out" "2026-02-25T12:34:56Z  cpu 91.3 % (target 70 %)  worker 5 -> 7  up: the load is above the target
+2026-02-25T12:34:56Z  cpu - (target 70 %)  worker 7  none: nothing is measured yet
+2026-02-25T12:34:56Z  cpu 68.9 % (target 70 %)  worker 7  none: the load is near the target
+2026-02-25T12:34:56Z  cpu 50 % (target 70 %)  worker 7 -> 6  down: the load is below the target
+2026-02-25T12:34:56Z  cpu 50 % (target 70 %)  worker 7 -> 6  down: the load is below the target
+2026-02-25T12:34:56Z  cpu - (target 70 %)  worker 6  none: something else is being done to the deployment"
+autoscale x something --dry-run
+equal "$(printf '%s\n' "$out" | wc -l)" 5
+contains "$out" "worker 5 -> 7  up (dry run): the load is above the target"
+autoscale x something --verbose
+equal "$(printf '%s\n' "$out" | wc -l)" 7
+autoscale x something --json
+equal "$(printf '%s\n' "$out" | wc -l)" 7
+contains "$out" '"utilization"'
+expect 0 "$m" autoscale x --once
+equal "$out" "2026-02-25T12:34:56Z  cpu 91.3 % (target 70 %)  worker 5 -> 7  up: the load is above the target"
+
 expect 0 "$m" plan x
 equal "$out" "Plan for consensus-local-20260225-123456: 5 operations
 ├─ create network (local.network)
@@ -163,6 +231,13 @@ show x
 show x --audit
 show missing --audit
 status x
+status swarm
+services swarm
+services bare
+scale x --worker-nodes 8
+scale x --worker-nodes 8 --no-wait
+heal x
+autoscale x --once
 plan x
 plan x --spec
 plan x --resources

@@ -55,6 +55,7 @@ def run(arguments, columns=60, rows=12, keys=(), environment=None):
     if pid == 0:
         os.environ.update({"TERM": "xterm", "LC_ALL": "C.UTF-8"})
         os.environ.update(environment or {})
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test run in the background inherits that it is ignored
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.execv(program, ["memories"] + arguments)
     keys, arrived, seen, deadline = list(keys), b"", 0, time.monotonic() + 60
@@ -97,7 +98,7 @@ def check_region():
         assert 3 <= frames(head) <= 10 * seconds + 2, f"{frames(head)} frames in {seconds} seconds"
         if columns >= 60:
             assert re.search(r"creating .*\d+ of 100  \d\.\d s", head)
-            assert "node/node1: starting etcd, größer" in head
+            assert re.search(r"node/node\d+: starting etcd, größer", head)
         if "LC_ALL" in environment:
             assert "=" in head and "━" not in head
         assert ("\x1b[36m" in head) == ("NO_COLOR" not in environment)
@@ -164,6 +165,16 @@ def check_interrupt():
     assert "\x1b" not in text
 
 
+def check_autoscale():
+    """Decisions and progress are lines on one screen; Ctrl-C ends the loop, and cuts a scaling."""
+    text, code = run(["autoscale", "x"], keys=[("something else", INTERRUPT)])
+    assert code == 0 and "\x1b[J" not in text, (code, text)
+    text, code = run(["autoscale", "slow"], 100, keys=[("creating", INTERRUPT)])
+    assert code == 6 and "-> 7" in text and "memories resume consensus-local" in text, (code, text)
+    text, code = run(["autoscale", "slow", "--once"])
+    assert code == 0 and "100 operations in" in text, (code, text)
+
+
 def check_signal():
     """SIGTERM is Ctrl-C; ignored signals stay ignored."""
     for number, before, expected in ((signal.SIGTERM, signal.SIG_DFL, 6), (signal.SIGHUP, signal.SIG_IGN, 0)):
@@ -182,6 +193,7 @@ def check_signal():
         assert code == expected, (number, code)
 
 
-for check in (check_region, check_narrowed, check_plain, check_lines_above, check_interrupt, check_signal):
+for check in (check_region, check_narrowed, check_plain, check_lines_above, check_interrupt, check_autoscale,
+              check_signal):
     check()
     print(f"ok: {check.__name__}")

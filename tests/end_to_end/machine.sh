@@ -1,4 +1,4 @@
-# tests/end_to_end/machine.sh - what of this machine a deployment may touch, before and after; sourced
+# tests/end_to_end/machine.sh - what this machine has of a deployment, outside of the store; sourced
 # shellcheck shell=sh disable=SC2034,SC2154 # $test_dir and $why_not are shared with the test that sources this
 
 # can_isolate - whether nodes can get namespaces here; else says why in $why_not
@@ -13,34 +13,50 @@ can_isolate() {
     [ -z "$why_not" ]
 }
 
-# Everything that a deployment of this state directory could leave: processes (other tests run at the same time, so only
-# those that name our directory), mounts, namespaces, interfaces, routes, cgroups, files, listening ports of our programs.
-machine_state() {
-    echo "# processes"
-    for environ in /proc/[0-9]*/environ; do
-        pid=${environ#/proc/}
-        pid=${pid%/environ}
-        if [ "$pid" != "$$" ] && { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -q "$MEMORIES_STATE_DIR/"; then
-            tr '\0' ' ' <"/proc/$pid/cmdline"
-            echo
-        fi
+# id_in OUTPUT - the id that deploy has printed
+id_in() { printf '%s\n' "$1" | sed -n 's/^Deployment ID: //p'; }
+
+# machine_names ID - what everything of a deployment on local bears in its name, a line each: its directory, its secrets,
+# its network, its blocks of addresses (127.84.12.)
+machine_names() {
+    memories show "$1" --json | python3 -c '
+import json, os, sys
+deployment, state = json.load(sys.stdin), os.path.realpath(sys.argv[1])
+network = next(resource["outputs"] for resource in deployment["resources"] if resource["key"] == "network")
+print(state + "/local/" + deployment["id"])
+print(state + "/secrets/" + deployment["id"])
+print(network["id"].removeprefix("mem-"))
+for block in network["addresses"]:
+    print(block.rpartition(".")[0] + ".")' "$MEMORIES_STATE_DIR"
+}
+
+# machine_traces FILE - everything on this machine that bears one of the names in FILE: its kind, then what it is
+machine_traces() {
+    for directory in $(grep -lsaF -f "$1" /proc/[0-9]*/cmdline /proc/[0-9]*/environ | sed 's|/[^/]*$||' | sort -u); do
+        echo "process $(tr '\0' ' ' <"$directory/cmdline" 2>/dev/null)"
     done
-    echo "# mounts"
-    grep -F "$MEMORIES_STATE_DIR" /proc/self/mounts
-    echo "# files"
-    find "$MEMORIES_STATE_DIR" -mindepth 1 ! -name "memories.db*" ! -path "$MEMORIES_STATE_DIR/secrets" 2>/dev/null | sort
-    echo "# cgroups"
-    for id in $1; do find /sys/fs/cgroup -maxdepth 4 -name "*$id*" 2>/dev/null; done
+    grep -F -f "$1" /proc/self/mounts | sed 's/^/mount /'
+    { ls /run/netns 2>/dev/null || true; } | grep -F -f "$1" | sed 's/^/namespace /'
+    { ls /sys/class/net 2>/dev/null || true; } | grep -F -f "$1" | sed 's/^/interface /'
+    { ip route show table all 2>/dev/null || true; } | grep -F -f "$1" | sed 's/^/route /'
+    { find /sys/fs/cgroup -type d 2>/dev/null || true; } | grep -F -f "$1" | sed 's/^/cgroup /'
+    { ss -Hltun 2>/dev/null || true; } | grep -F -f "$1" | sed 's/^/port /'
+    find "$(realpath "$MEMORIES_STATE_DIR")" -mindepth 1 | grep -F -f "$1" | sed 's/^/file /'
 }
 
-machine_before() {
-    machine_state "" >"$1"
+# machine_has FILE KIND… - fails the test unless there are traces of each kind: what can be found now can be missed later
+machine_has() {
+    machine_traces "$1" >"$test_dir/traces"
+    shift
+    for kind in "$@"; do
+        grep -q "^$kind " "$test_dir/traces" || fail "no $kind of a running deployment was found in
+$(cat "$test_dir/traces")"
+    done
 }
 
-# machine_unchanged FILE - fails the test when anything of ours is left
-machine_unchanged() {
-    machine_state "${id:-}" >"$test_dir/after"
-    # what the state directory itself holds for good
-    diff "$1" "$test_dir/after" >"$test_dir/left" || fail "left behind:
-$(cat "$test_dir/left")"
+# machine_is_clean FILE - fails the test when anything is left
+machine_is_clean() {
+    machine_traces "$1" >"$test_dir/traces"
+    [ ! -s "$test_dir/traces" ] || fail "left behind:
+$(cat "$test_dir/traces")"
 }

@@ -28,6 +28,7 @@
 #include "plugins/common/plugin.h"
 
 #define POLL_AFTER_MS 2
+#define POINTS_MAX 100000
 
 static const char description[] =
     "{\"version\": 1, \"summary\": \"a cloud in a file, for tests\", \"cheap_read\": true,"
@@ -340,7 +341,9 @@ static int32_t run_locked(struct instance *instance, struct memories_call *call,
 {
     AUTO_CLOUD struct cloud cloud = { NULL, NULL, NULL, NULL };
     const char *path = cloud_path(instance, call);
-    if (!path || cloud_load(&cloud, path))
+    if (!path)
+        return plugin_no_memory(call);
+    if (cloud_load(&cloud, path))
         return plugin_fail(call, MEMORIES_FAILED, path, "remove it", "the fake provider's file is damaged");
     for (size_t i = 0; i < count; i++) {
         struct work work = {
@@ -520,7 +523,9 @@ static int discover_file(const struct instance *instance, struct memories_call *
 {
     AUTO_CLOUD struct cloud cloud = { NULL, NULL, NULL, NULL };
     const char *path = plugin_format(call, "%s/%s.json", instance->directory, deployment);
-    if (!path || cloud_load(&cloud, path))
+    if (!path)
+        return MEMORIES_NO_MEMORY;
+    if (cloud_load(&cloud, path))
         return MEMORIES_FAILED;
     json_object_object_foreach(cloud.objects, id, object) {
         (void)id;
@@ -542,6 +547,8 @@ static int discover_all(const struct instance *instance, struct memories_call *c
     for (struct dirent *file; !failed && (file = readdir(files));) {
         char *name = plugin_format(call, "%s", file->d_name);
         char *dot = name ? strrchr(name, '.') : NULL;
+        if (!name)
+            failed = MEMORIES_NO_MEMORY;
         if (!dot || strcmp(dot, ".json"))
             continue;
         *dot = '\0';
@@ -562,13 +569,17 @@ static int32_t fake_discover(void *opened, struct memories_call *call, const cha
     AUTO_JSON json_object *result = json_object_new_object();
     json_object *resources = json_set_new_array(result, "resources");
     AUTO_FD int lock = lock_directory(instance);
-    if (lock < 0 || (deployment ? discover_file(instance, call, deployment, resources)
-                                : discover_all(instance, call, resources)))
+    int failed = lock < 0     ? MEMORIES_FAILED
+                 : deployment ? discover_file(instance, call, deployment, resources)
+                              : discover_all(instance, call, resources);
+    if (failed == MEMORIES_NO_MEMORY)
+        return plugin_no_memory(call);
+    if (failed)
         return plugin_fail(call, MEMORIES_FAILED, instance->directory, NULL, "can't read the fake provider's files");
     return plugin_result(call, STEAL(result));
 }
 
-/* One made-up series, the same for every node and metric: point k has the value k. */
+/* One made-up series, the same for every node and metric: point k has the value k, and they begin anew at 100. */
 static int add_series(json_object *list, const char *node, int64_t start_ms, int64_t end_ms, int64_t period_ms)
 {
     json_object *series = json_add_new_object(list);
@@ -577,7 +588,7 @@ static int add_series(json_object *list, const char *node, int64_t start_ms, int
     for (int64_t k = 0; !failed && start_ms + k * period_ms < end_ms; k++) {
         json_object *point = json_add_new_object(points);
         failed = json_set_int(point, "timestamp_ms", start_ms + k * period_ms) ||
-                 json_set_new(point, "value", json_object_new_double((double)k));
+                 json_set_new(point, "value", json_object_new_double((double)(k % 100)));
     }
     return failed;
 }
@@ -589,6 +600,11 @@ static int32_t fake_metrics(void *instance, struct memories_call *call, const ch
     if (!document)
         return MEMORIES_INTERNAL;
     json_object *names = json_get_array(document, "metrics"), *from = json_get_array(document, "resources");
+    int64_t start_ms = json_get_int(document, "start_ms", 0), end_ms = json_get_int(document, "end_ms", 0);
+    int64_t period_ms = json_get_int(document, "period_s", 300) * 1000;
+    if (period_ms <= 0 || (end_ms - start_ms) / period_ms > POINTS_MAX)
+        return plugin_fail(call, MEMORIES_INVALID, "period_s", "ask for a shorter time or longer periods",
+                           "expected at most %d points", POINTS_MAX);
     AUTO_JSON json_object *result = json_object_new_object();
     json_object *metrics = json_set_new_object(result, "metrics");
     int failed = !metrics;
@@ -596,8 +612,7 @@ static int32_t fake_metrics(void *instance, struct memories_call *call, const ch
         json_object *list = json_set_new_array(metrics, json_object_get_string(json_at(names, i)));
         for (size_t n = 0; !failed && n < json_count(from); n++)
             if (json_get_string(json_at(from, n), "node"))
-                failed = add_series(list, json_get_string(json_at(from, n), "node"), json_get_int(document, "start_ms", 0),
-                                    json_get_int(document, "end_ms", 0), json_get_int(document, "period_s", 300) * 1000);
+                failed = add_series(list, json_get_string(json_at(from, n), "node"), start_ms, end_ms, period_ms);
     }
     return failed ? plugin_no_memory(call) : plugin_result(call, STEAL(result));
 }

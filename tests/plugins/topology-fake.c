@@ -1,9 +1,9 @@
 /*
  * topology-fake.c - a topology for tests: any number of nodes that only have to be there
  *
- * Config: fake_nodes (how many, default 1), fake_content (stands in every node's bootstrap: another value is an update),
- * fake_max_unavailable (the rollout's), fake_converge_ms (converge says "not yet" for so long). It names node1
- * the leader.
+ * Config: fake_nodes (how many, default 1), fake_content (stands in every node's bootstrap: another value is an
+ * update), fake_machine (the nodes' machine: another value is a new node), fake_max_unavailable and fake_replace (the
+ * rollout's), fake_converge_ms (converge says "not yet" for so long). It names node1 the leader.
  */
 #include <string.h>
 
@@ -15,6 +15,8 @@ static const char description[] =
     "{\"version\": 1, \"summary\": \"nodes that do nothing, for tests\", \"schema\": {\"properties\": {"
     "  \"fake_nodes\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": 2000},"
     "  \"fake_content\": {\"type\": \"string\"},"
+    "  \"fake_machine\": {\"type\": \"string\"},"
+    "  \"fake_replace\": {\"type\": \"boolean\"},"
     "  \"fake_max_unavailable\": {\"type\": \"integer\", \"minimum\": 0},"
     "  \"fake_converge_ms\": {\"type\": \"integer\", \"minimum\": 0}}}}";
 
@@ -23,15 +25,17 @@ static int32_t fake_describe(struct memories_call *call)
     return plugin_host->result(call, description);
 }
 
-static int add_node(struct memories_call *call, json_object *nodes, int64_t number, const char *content)
+static int add_node(struct memories_call *call, json_object *nodes, int64_t number, json_object *config)
 {
     json_object *node = json_add_new_object(nodes);
+    const char *content = json_get_string(config, "fake_content"), *machine = json_get_string(config, "fake_machine");
     json_object *bootstrap = json_set_new_object(node, "bootstrap");
     json_object *file = json_add_new_object(json_set_new_array(bootstrap, "files"));
     const char *name = plugin_format(call, "node%lld", (long long)number);
     return !name || json_set_string(node, "name", name) || json_set_string(node, "role", "member") ||
-           json_set_string(file, "path", "%c/content") || json_set_string(file, "content", content) ||
-           json_set_string(file, "mode", "0644");
+           json_set_string(file, "path", "%c/content") || json_set_string(file, "content", content ? content : "") ||
+           json_set_string(file, "mode", "0644") ||
+           (machine && json_set_string(json_set_new_object(node, "machine"), "instance_type", machine));
 }
 
 static int32_t fake_plan(struct memories_call *call, const char *request)
@@ -40,16 +44,16 @@ static int32_t fake_plan(struct memories_call *call, const char *request)
     if (!document)
         return MEMORIES_INTERNAL;
     json_object *config = json_get_object(document, "config");
-    const char *content = json_get_string(config, "fake_content");
     AUTO_JSON json_object *spec = json_object_new_object();
     json_object *network = json_set_new_object(spec, "network");
     json_object *nodes = json_set_new_array(spec, "nodes");
     json_object *rollout = json_set_new_object(spec, "rollout");
     int failed = json_set_int(spec, "version", 1) || json_set_string(spec, "topology", "fake") ||
                  json_set_string(network, "cidr", "10.99.0.0/16") ||
-                 json_set_int(rollout, "max_unavailable", json_get_int(config, "fake_max_unavailable", 0));
+                 json_set_int(rollout, "max_unavailable", json_get_int(config, "fake_max_unavailable", 0)) ||
+                 json_set_bool(rollout, "replace", json_get_bool(config, "fake_replace", true));
     for (int64_t i = 1; !failed && i <= json_get_int(config, "fake_nodes", 1); i++)
-        failed = add_node(call, nodes, i, content ? content : "");
+        failed = add_node(call, nodes, i, config);
     /* What converge has to know comes to it in the spec. */
     failed = failed || json_set_int(spec, "fake_converge_ms", json_get_int(config, "fake_converge_ms", 0));
     return failed ? plugin_no_memory(call) : plugin_result(call, STEAL(spec));

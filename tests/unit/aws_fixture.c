@@ -123,11 +123,11 @@ static struct fake_response answer(const struct memories_http_request *request, 
     ck_assert_msg(!step->lacks || !strstr(text, step->lacks), "request %zu has \"%s\":\n%s", script.taken, step->lacks,
                   text);
     free(text);
+    fake_host_set_headers(step->headers);
     return (struct fake_response){ .status = step->status,
                                    .body = step->body,
                                    .error_code = step->status ? 0 : MEMORIES_TRANSIENT,
-                                   .error = step->status ? NULL : "connection refused",
-                                   .headers = step->headers };
+                                   .error = step->status ? NULL : "connection refused" };
 }
 
 void aws_script(const struct aws_step *steps, size_t count)

@@ -142,6 +142,8 @@ void local_fixture_set_up(void)
     const char *parent = getenv("TMPDIR");
     snprintf(local_state_dir, sizeof local_state_dir, "%.40s/local.XXXXXX", parent && *parent ? parent : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(local_state_dir));
+    AUTO_FREE char *resolved = realpath(local_state_dir, NULL);
+    snprintf(local_state_dir, sizeof local_state_dir, "%s", resolved);
     setenv("MEMORIES_LIBEXEC_DIR", libexec_directory(), 1);
     fake_host_reset();
 }

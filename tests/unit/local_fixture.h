@@ -16,7 +16,7 @@
 /* main of a test begins with it: does what a node or a child of the test was started for and ends the process. */
 void local_fixture_helper(int argc, char **argv);
 
-extern char local_state_dir[];   /* the test's own; set up and torn down by the checked fixture below */
+extern char local_state_dir[64];  /* the test's own; set up and torn down by the checked fixture below */
 extern const char *local_program; /* this program, absolute */
 void local_fixture_set_up(void);
 void local_fixture_tear_down(void);

@@ -231,6 +231,33 @@ START_TEST(update_changes_in_place_and_refuses_other_nodes)
 }
 END_TEST
 
+START_TEST(update_makes_no_node_anew_that_must_keep_its_data)
+{
+    memories_deployment_free(deploy("one", "{fake_replace: false}", 0, NULL));
+    AUTO_ERROR memories_error *error = NULL;
+    memories_config *config = make_config(NULL, "{fake_replace: false, fake_content: new, fake_machine: big}");
+    text_clear(&events);
+    ck_assert_ptr_null(memories_update(context, "one", config, 0, &error));
+    ck_assert_int_eq(memories_error_code(error), MEMORIES_UNSUPPORTED);
+    ck_assert_str_eq(memories_error_message(error),
+                     "the change would make node1 anew, without its data (machine changed)");
+    ck_assert_ptr_null(events.bytes);
+    expect_status("one", "running");
+    memories_config_free(config);
+    /* What stays is changed in place; and where it need not keep anything, it is made anew. */
+    const char *bodies[] = { "{fake_replace: false, fake_content: new}", "{fake_machine: big}" };
+    const char *operations[] = { "update node/node1\nconverge \n",
+                                 "delete node/node1\ncreate node/node1\nconverge \n" };
+    for (size_t i = 0; i < ARRAY_COUNT(bodies); i++) {
+        config = make_config(NULL, bodies[i]);
+        memories_deployment_free(memories_update(context, "one", config, 0, NULL));
+        memories_config_free(config);
+        ck_assert_str_eq(events.bytes, operations[i]);
+        text_clear(&events);
+    }
+}
+END_TEST
+
 static const struct {
     const char *text, *message, *where;
     int code;
@@ -347,7 +374,7 @@ static void *work(void *argument)
 
 START_TEST(contexts_work_side_by_side)
 {
-    static char names[THREADS][8];
+    static char names[THREADS][16];
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) {
         snprintf(names[i], sizeof names[i], "t%d", i);
@@ -397,6 +424,7 @@ int main(void)
     tcase_add_test(api, passing_errors_are_tried_again);
     tcase_add_test(api, a_name_is_given_once);
     tcase_add_test(api, update_changes_in_place_and_refuses_other_nodes);
+    tcase_add_test(api, update_makes_no_node_anew_that_must_keep_its_data);
     tcase_add_loop_test(api, wrong_configurations_create_nothing, 0, (int)ARRAY_COUNT(wrong));
     tcase_add_test(api, a_cancelled_deploy_can_be_resumed);
     tcase_add_test(api, two_cannot_work_on_one_deployment);

@@ -9,6 +9,7 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/loader/call.h"
+#include "core/loader/decorator.h"
 
 #undef fail /* a macro of check's, and a service of the host */
 
@@ -594,6 +595,61 @@ START_TEST(a_call_serves_threads_of_the_plugin)
 }
 END_TEST
 
+/* ---- Decorators -------------------------------------------------------------------------------------------------- */
+
+/* Notes its letter going in and coming out; the one called "b" can answer in the plugin's place. */
+struct noting {
+    struct decorator decorator;
+    char letter;
+    bool answers;
+};
+static char notes[32];
+
+static void note(char letter)
+{
+    notes[strlen(notes)] = letter;
+}
+
+static int32_t note_and_pass(struct decorator *decorator, const struct invocation *invocation, struct memories_call *call)
+{
+    const struct noting *noting = (const struct noting *)decorator;
+    note(noting->letter);
+    int32_t code = noting->answers ? fail_with(call, MEMORIES_QUOTA, "answered outside")
+                                   : decorator_pass(decorator, invocation, call);
+    note((char)(noting->letter - 'a' + 'A'));
+    ck_assert_str_eq(invocation->slot_name, "plan");
+    ck_assert_str_eq(invocation->request, "{\"a\":1}");
+    return code;
+}
+
+static int32_t notes_and_echoes(struct memories_call *call, const char *request)
+{
+    note('.');
+    return host->result(call, request);
+}
+
+START_TEST(decorators_stand_round_each_other)
+{
+    struct noting inner = { { NULL, note_and_pass }, 'b', false };
+    struct noting outer = { { &inner.decorator, note_and_pass }, 'a', false };
+    AUTO_JSON json_object *result = NULL;
+    plugin.decorator = &outer.decorator;
+    AUTO_JSON json_object *request = json_object_new_object();
+    json_set_int(request, "a", 1);
+    ck_assert_int_eq(call_document(&plugin, NULL, "plan", notes_and_echoes, request, &result, NULL), 0);
+    ck_assert_str_eq(notes, "ab.BA");
+    ck_assert_int_eq(json_get_int(result, "a", 0), 1);
+
+    memset(notes, 0, sizeof notes);
+    inner.answers = true;
+    AUTO_ERROR memories_error *error = NULL;
+    ck_assert_int_eq(call_document(&plugin, NULL, "plan", notes_and_echoes, request, NULL, &error), MEMORIES_QUOTA);
+    ck_assert_str_eq(memories_error_message(error), "answered outside");
+    ck_assert_str_eq(notes, "abBA");
+    plugin.decorator = NULL;
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("call");
@@ -612,6 +668,7 @@ int main(void)
     tcase_add_test(tests, a_serialised_plugin_is_entered_by_one);
     tcase_add_test(tests, a_concurrent_plugin_is_entered_by_many);
     tcase_add_test(tests, a_call_serves_threads_of_the_plugin);
+    tcase_add_test(tests, decorators_stand_round_each_other);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -1,5 +1,5 @@
 /*
- * test_consensus_status.c - converge and status of consensus against scripted members
+ * test_consensus_status.c - converge, status and release of consensus against scripted members
  *
  * The bodies are etcd's own, as its JSON gateway (3.4) writes them: 64-bit numbers as strings, zeros left out.
  */
@@ -79,6 +79,9 @@ static struct {
     const struct script *nodes;
     struct fake_response write;
     struct fake_response list;
+    struct fake_response change; /* of the members: add, promote, remove, transfer-leadership */
+    char changed[256];           /* "PATH BODY" of the last of these */
+    size_t changes;
     size_t asked;
 } stage;
 
@@ -104,8 +107,11 @@ static struct fake_response play(const struct memories_http_request *request, vo
         return stage.nodes[node - 1].status;
     if (!strcmp(path, "/v3/kv/deleterange"))
         return stage.write;
-    ck_assert_str_eq(path, "/v3/cluster/member/list");
-    return stage.list;
+    if (!strcmp(path, "/v3/cluster/member/list"))
+        return stage.list;
+    stage.changes++;
+    snprintf(stage.changed, sizeof stage.changed, "%s %s", path, request->body);
+    return stage.change;
 }
 
 static void setup(void)
@@ -115,6 +121,7 @@ static void setup(void)
     memset(&stage, 0, sizeof stage);
     stage.write = (struct fake_response){ 200, "{\"header\":{\"revision\":\"1\"}}", 0, NULL };
     stage.list = (struct fake_response){ 200, FULL_LIST, 0, NULL };
+    stage.change = (struct fake_response){ 200, "{}", 0, NULL };
     ops = open_topology("consensus");
     call = fake_call_new();
 }
@@ -420,8 +427,6 @@ static const struct {
     const char *list;
     const char *message;
 } differences[] = {
-    { LIST(ENTRY(ID1, "node1") "," ENTRY(ID2, "node2")),
-      "the running cluster has other members than asked for: it has 2 members, and the deployment 3 nodes" },
     { LIST(ENTRY(ID1, "node1") "," ENTRY(ID2, "node2") "," ENTRY(ID3, "node3") "," ENTRY("7", "node4")),
       "the running cluster has other members than asked for: its member node4 is no node of the deployment" },
 };
@@ -434,6 +439,130 @@ START_TEST(other_members_than_nodes_are_an_error)
     ck_assert_int_eq(ops->converge(call, request_for("ready ready ready", "update", 0)), MEMORIES_UNSUPPORTED);
     ck_assert_str_eq(fake_call_error(call)->message, differences[_i].message);
     ck_assert_str_eq(fake_call_error(call)->where, "config.node_specs");
+}
+END_TEST
+
+/* ---- Members that come ---- */
+
+#define ANNOUNCED(id, address) "{\"ID\":\"" id "\",\"peerURLs\":[\"https://" address ":2380\"],\"isLearner\":true}"
+#define LEARNER(id, name) "{\"ID\":\"" id "\",\"name\":\"" name "\",\"peerURLs\":[\"https://x:2380\"],\"isLearner\":true}"
+#define TWO_LIST ENTRY(ID1, "node1") "," ENTRY(ID2, "node2")
+
+static const struct {
+    const char *list;
+    struct fake_response change;
+    const char *changed;
+    const char *message;
+} joins[] = {
+    { LIST(TWO_LIST), { 200, "{}", 0, NULL },
+      "/v3/cluster/member/add {\"peerURLs\":[\"https://127.9.0.3:2380\"],\"isLearner\":true}", "node3 joins" },
+    { LIST(TWO_LIST), { 503, "{\"error\":\"etcdserver: unhealthy cluster\",\"code\":14}", 0, NULL },
+      "/v3/cluster/member/add {\"peerURLs\":[\"https://127.9.0.3:2380\"],\"isLearner\":true}",
+      "node3 joins: HTTP status 503: etcdserver: unhealthy cluster" },
+    { LIST(TWO_LIST "," ANNOUNCED(ID3, "127.9.0.3")), { 412, "{\"error\":\"not in sync\"}", 0, NULL },
+      "/v3/cluster/member/promote {\"ID\":\"" ID3 "\"}", "node3 gets a vote: HTTP status 412: not in sync" },
+    { LIST(TWO_LIST "," LEARNER(ID3, "node3")), { 200, "{}", 0, NULL },
+      "/v3/cluster/member/promote {\"ID\":\"" ID3 "\"}", "node3 gets a vote" },
+    /* One at a time: node3 has to wait until node2 has its vote. */
+    { LIST(ENTRY(ID1, "node1") "," LEARNER(ID2, "node2")), { 200, "{}", 0, NULL },
+      "/v3/cluster/member/promote {\"ID\":\"" ID2 "\"}", "node2 gets a vote" },
+};
+
+START_TEST(converge_takes_in_nodes_that_are_no_members)
+{
+    static const struct script nodes[] = { GOOD(FOLLOWS(ID1, ID1, "2")), GOOD(FOLLOWS(ID2, ID1, "2")), DOWN };
+    stage.nodes = nodes;
+    stage.list.body = joins[_i].list;
+    stage.change = joins[_i].change;
+    ck_assert_int_eq(ops->converge(call, request_for("ready ready ready", "update", 0)), MEMORIES_OK);
+    ck_assert(!json_get_bool(fake_call_result(call), "done", true));
+    ck_assert_str_eq(json_get_string(fake_call_result(call), "message"), joins[_i].message);
+    ck_assert_str_eq(stage.changed, joins[_i].changed);
+    ck_assert_uint_eq(stage.changes, 1);
+}
+END_TEST
+
+/* ---- Members that go ---- */
+
+static char *release_request(const char *states, const char *leaving, const char *more)
+{
+    static char text[4096];
+    char *request = request_for(states, "heal", 0);
+    request[strlen(request) - 1] = '\0';
+    /* A node in the spec comes back: node2 is replaced, the others are not wanted any more. */
+    char *spec = strstr(request, "{\"bootstrap\"");
+    *spec = '\0';
+    snprintf(text, sizeof text, "%s{\"name\":\"node2\",\"bootstrap\"%s,\"leaving\":[%s]%s}", request,
+             spec + strlen("{\"bootstrap\""), leaving, more);
+    return text;
+}
+
+#define NODE2_DOWN { GOOD(FOLLOWS(ID1, ID1, "2")), DOWN, GOOD(FOLLOWS(ID3, ID1, "2")) }
+#define ALL_UP { GOOD(FOLLOWS(ID1, ID1, "2")), GOOD(FOLLOWS(ID2, ID1, "2")), GOOD(FOLLOWS(ID3, ID1, "2")) }
+
+static const struct {
+    struct script nodes[NODES];
+    const char *leaving;
+    const char *list;
+    const char *changed; /* NULL: nothing is */
+    const char *released;
+    const char *message;
+} releases[] = {
+    { NODE2_DOWN, "\"node2\"", FULL_LIST, "/v3/cluster/member/remove {\"ID\":\"" ID2 "\"}", "[ ]", "node2 has left" },
+    { NODE2_DOWN, "\"node2\"", LIST(ENTRY(ID1, "node1") "," ENTRY(ID3, "node3")),
+      "/v3/cluster/member/add {\"peerURLs\":[\"https://127.9.0.2:2380\"],\"isLearner\":true}", "[ \"node2\" ]", NULL },
+    { NODE2_DOWN, "\"node2\"", LIST(ENTRY(ID1, "node1") "," ENTRY(ID3, "node3") "," ANNOUNCED("7", "127.9.0.2")), NULL,
+      "[ \"node2\" ]", NULL },
+    { ALL_UP, "\"node3\"", LIST(TWO_LIST), NULL, "[ \"node3\" ]", NULL },
+    { ALL_UP, "\"node3\"", FULL_LIST, "/v3/cluster/member/remove {\"ID\":\"" ID3 "\"}", "[ ]", "node3 has left" },
+    { ALL_UP, "\"node1\"", FULL_LIST, "/v3/maintenance/transfer-leadership {\"targetID\":\"" ID2 "\"}", "[ ]",
+      "node1 hands over to node2" },
+    { { BAD(LEADERLESS(ID1, "2")), DOWN, BAD(LEADERLESS(ID3, "2")) }, "\"node2\"", FULL_LIST, NULL, "[ ]",
+      "waiting for a leader" },
+};
+
+START_TEST(release_lets_members_go_one_by_one)
+{
+    stage.nodes = releases[_i].nodes;
+    stage.list.body = releases[_i].list;
+    ck_assert_int_eq(ops->release(call, release_request("ready ready ready", releases[_i].leaving, "")), MEMORIES_OK);
+    json_object *result = fake_call_result(call);
+    const char *message = json_get_string(result, "message");
+    ck_assert_str_eq(json_object_to_json_string(json_get(result, "released")), releases[_i].released);
+    ck_assert_int_eq(json_get_bool(result, "done", false), message == NULL);
+    ck_assert_pstr_eq(message, releases[_i].message);
+    ck_assert_str_eq(stage.changed, releases[_i].changed ? releases[_i].changed : "");
+}
+END_TEST
+
+static const struct {
+    struct script nodes[NODES];
+    const char *leaving;
+    const char *more;
+    int32_t code;
+    const char *message;
+} refusals[] = {
+    { ALL_UP, "\"node2\"", ",\"check\":true", MEMORIES_OK, NULL },
+    { NODE2_DOWN, "\"node2\"", ",\"check\":true", MEMORIES_OK, NULL },
+    { NODE2_DOWN, "\"node3\"", ",\"check\":true", MEMORIES_CONFLICT,
+      "of 3 members 2 are healthy, 1 of the 2 that would stay: that is no majority" },
+    { { GOOD(FOLLOWS(ID1, ID1, "2")), DOWN, DOWN }, "\"node2\"", ",\"check\":true", MEMORIES_CONFLICT,
+      "of 3 members 1 are healthy, 1 of the 2 that would stay: that is no majority" },
+    { ALL_UP, "\"node1\",\"node2\",\"node3\"", ",\"check\":true", MEMORIES_CONFLICT,
+      "no member would stay, and nothing of the data" },
+    { NODE2_DOWN, "\"node2\"", ",\"check\":true,\"force_new_cluster\":\"node1\"", MEMORIES_UNSUPPORTED,
+      "a consensus cluster that has lost its majority can't be begun anew: its members could not tell which of them knows "
+      "the last writes" },
+};
+
+START_TEST(release_checks_the_majority_and_changes_nothing)
+{
+    stage.nodes = refusals[_i].nodes;
+    ck_assert_int_eq(ops->release(call, release_request("ready ready ready", refusals[_i].leaving, refusals[_i].more)),
+                     refusals[_i].code);
+    if (refusals[_i].message)
+        ck_assert_str_eq(fake_call_error(call)->message, refusals[_i].message);
+    ck_assert_uint_eq(stage.changes, 0);
 }
 END_TEST
 
@@ -465,6 +594,9 @@ int main(void)
     tcase_add_loop_test(test_case, converge_waits, 0, (int)ARRAY_COUNT(waits));
     tcase_add_loop_test(test_case, converge_ends, 0, 4);
     tcase_add_loop_test(test_case, other_members_than_nodes_are_an_error, 0, (int)ARRAY_COUNT(differences));
+    tcase_add_loop_test(test_case, converge_takes_in_nodes_that_are_no_members, 0, (int)ARRAY_COUNT(joins));
+    tcase_add_loop_test(test_case, release_lets_members_go_one_by_one, 0, (int)ARRAY_COUNT(releases));
+    tcase_add_loop_test(test_case, release_checks_the_majority_and_changes_nothing, 0, (int)ARRAY_COUNT(refusals));
     tcase_add_test(test_case, a_request_without_nodes_is_a_defect);
     tcase_add_loop_test(test_case, memory_that_runs_out_is_reported, 0, 6);
     Suite *suite = suite_create("consensus_status");

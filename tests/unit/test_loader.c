@@ -3,8 +3,10 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,7 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
-#include "core/loader/call.h"
+#include "core/loader/decorator.h"
 #include "core/loader/loader.h"
 #include "core/loader/open.h"
 
@@ -71,6 +73,7 @@ static void teardown(void)
 }
 
 /* A path below root. */
+PRINTF_LIKE(1, 2)
 static char *below(const char *format, ...)
 {
     struct text text = TEXT_INIT;
@@ -85,7 +88,7 @@ static char *below(const char *format, ...)
 static void write_file(const char *path, const void *content, size_t bytes)
 {
     memories_error *error = NULL;
-    int failed = file_write(path, content, bytes, 0644, &error);
+    int failed = file_write(path, content, bytes, 0644, false, &error);
     ck_assert_msg(!failed, "%s", memories_error_message(error));
 }
 
@@ -166,7 +169,7 @@ static const struct {
     { "metadata_other_kind", LOAD_NAME_MISMATCH,
       "it calls itself topology \"broken\", but its file says provider \"broken\"" },
     { "metadata_other_major", LOAD_OTHER_MAJOR, "it was built for plugin ABI 2.0, expected 1.x" },
-    { "metadata_too_new", LOAD_NEEDS_NEWER_CORE, "it needs plugin ABI 1.99 or later, this memories has 1.0" },
+    { "metadata_too_new", LOAD_NEEDS_NEWER_CORE, "it needs plugin ABI 1.99 or later, this memories has 1.1" },
     { "undefined_symbol", LOAD_LINK,
       "it can't be linked: undefined symbol: memories_test_function_of_nowhere" },
     { "missing_library", LOAD_LINK,
@@ -176,7 +179,7 @@ static const struct {
     { "null_descriptor", LOAD_NOT_A_PLUGIN, "its function memories_plugin_query returned no descriptor" },
     { "wrong_magic", LOAD_NOT_A_PLUGIN, "its descriptor begins with 0x12345678, expected 0x4d454d50" },
     { "other_major", LOAD_OTHER_MAJOR, "it was built for plugin ABI 2.0, expected 1.x" },
-    { "too_new", LOAD_NEEDS_NEWER_CORE, "it needs plugin ABI 1.99 or later, this memories has 1.0" },
+    { "too_new", LOAD_NEEDS_NEWER_CORE, "it needs plugin ABI 1.99 or later, this memories has 1.1" },
     { "unknown_kind", LOAD_NOT_A_PLUGIN, "its descriptor is of kind 7, expected 1 (provider) or 2 (topology)" },
     { "short_descriptor", LOAD_TRUNCATED, "its descriptor has 40 bytes, expected at least 80" },
     { "without_name", LOAD_TRUNCATED, "its descriptor has no name" },
@@ -388,11 +391,19 @@ static void refuse_untrusted(const char *path, const char *format, ...)
     ck_assert_ptr_null(getenv("MEMORIES_TEST_CODE_RAN"));
 }
 
+/* A group that is not this user's own is root's to give. */
+static void give_to_another_group(const char *path)
+{
+    ck_assert_int_eq(chown(path, (uid_t)-1, 4321), 0);
+}
+
 START_TEST(files_that_others_may_write)
 {
     AUTO_FREE char *path = install("constructor");
-    static const mode_t modes[] = { 0664, 0646, 0666, 0777 };
-    for (size_t i = 0; i < ARRAY_COUNT(modes); i++) {
+    static const mode_t modes[] = { 0646, 0666, 0777, 0664 };
+    if (geteuid() == 0)
+        give_to_another_group(path);
+    for (size_t i = 0; i < ARRAY_COUNT(modes) - (geteuid() == 0 ? 0 : 1); i++) {
         ck_assert_int_eq(chmod(path, modes[i]), 0);
         refuse_untrusted(path, "%s can be written by others (mode %04o), expected only by its owner", path, modes[i]);
     }
@@ -407,9 +418,54 @@ START_TEST(directories_that_others_may_write)
     AUTO_FREE char *inner = make_directory("open/inner", 0755);
     AUTO_FREE char *path = install_as("constructor", "open/inner/provider-broken.so");
     refuse_untrusted(path, "%s can be written by others (mode 0777), expected only by its owner", open_directory);
-    ck_assert_int_eq(chmod(open_directory, 0770), 0);
-    refuse_untrusted(path, "%s can be written by others (mode 0770), expected only by its owner", open_directory);
+    if (geteuid() == 0) {
+        give_to_another_group(open_directory);
+        ck_assert_int_eq(chmod(open_directory, 0770), 0);
+        refuse_untrusted(path, "%s can be written by others (mode 0770), expected only by its owner", open_directory);
+    }
     ck_assert_int_eq(chmod(open_directory, 0755), 0);
+    open_good(path);
+}
+END_TEST
+
+static const struct group_case {
+    gid_t id;
+    const char *name, *members[3];
+    bool is_private;
+} group_cases[] = {
+    { 1000, "dev", { NULL }, true },
+    { 1000, "dev", { "dev" }, true },
+    { 1000, "dev", { "dev", "eve" }, false },
+    { 1000, "dev", { "eve" }, false },
+    { 1000, "users", { NULL }, false }, /* named otherwise: a group for several */
+    { 100, "dev", { NULL }, false },    /* only named like the user */
+};
+
+START_TEST(private_groups)
+{
+    const struct group_case *one = &group_cases[_i];
+    char *members[] = { (char *)(uintptr_t)one->members[0], (char *)(uintptr_t)one->members[1], NULL };
+    struct group group = { .gr_gid = one->id, .gr_name = (char *)(uintptr_t)one->name, .gr_mem = members };
+    struct passwd user = { .pw_name = (char *)(uintptr_t)"dev", .pw_uid = 1000, .pw_gid = 1000 };
+    ck_assert_int_eq(trust_is_private_group(&group, &user), one->is_private);
+}
+END_TEST
+
+/* As umask 002 makes files where each user has a group of their own; root's always is one. */
+START_TEST(what_the_own_private_group_may_write)
+{
+    struct passwd *user = getpwuid(geteuid());
+    struct group *group = user ? getgrgid(user->pw_gid) : NULL;
+    if (!group || !trust_is_private_group(group, user)) {
+        printf("skipped: what_the_own_private_group_may_write: this user has no private group\n");
+        return;
+    }
+    AUTO_FREE char *directory = make_directory("group", 0777);
+    AUTO_FREE char *path = install_as("constructor", "group/provider-broken.so");
+    ck_assert_int_eq(chown(directory, (uid_t)-1, group->gr_gid) || chown(path, (uid_t)-1, group->gr_gid), 0);
+    ck_assert_int_eq(chmod(path, 0775), 0);
+    refuse_untrusted(path, "%s can be written by others (mode 0777), expected only by its owner", directory);
+    ck_assert_int_eq(chmod(directory, 0775), 0);
     open_good(path);
 }
 END_TEST
@@ -628,11 +684,11 @@ START_TEST(the_list)
     ck_assert_msg(list != NULL, "%s", memories_error_message(error));
     ck_assert_uint_eq(json_count(list), 6);
     assert_entry(list, "(built in)",
-                 "{\"kind\": \"topology\", \"name\": \"within\", \"version\": \"3.2.1\", \"abi\": \"1.0\","
+                 "{\"kind\": \"topology\", \"name\": \"within\", \"version\": \"3.2.1\", \"abi\": \"1.1\","
                  " \"needs\": \"1.0\", \"licence\": \"MIT\", \"homepage\": null, \"summary\": \"built in\","
                  " \"status\": \"ok\", \"failure\": null, \"error\": null, \"hint\": null}");
     assert_entry(list, good,
-                 "{\"kind\": \"provider\", \"name\": \"broken\", \"version\": \"1.2.3\", \"abi\": \"1.0\","
+                 "{\"kind\": \"provider\", \"name\": \"broken\", \"version\": \"1.2.3\", \"abi\": \"1.1\","
                  " \"needs\": \"1.0\", \"licence\": \"MIT\", \"homepage\": \"https://example.org/\","
                  " \"summary\": \"for tests\", \"status\": \"ok\", \"failure\": null, \"error\": null}");
     AUTO_FREE char *duplicate = text_format(
@@ -644,7 +700,7 @@ START_TEST(the_list)
     assert_entry(list, too_new,
                  "{\"kind\": \"provider\", \"name\": \"zero\", \"abi\": \"1.99\", \"status\": \"failed\","
                  " \"failure\": \"needs-newer-core\","
-                 " \"error\": \"it needs plugin ABI 1.99 or later, this memories has 1.0\","
+                 " \"error\": \"it needs plugin ABI 1.99 or later, this memories has 1.1\","
                  " \"hint\": \"upgrade memories, or use an older version of this plugin\"}");
     assert_entry(list, "relative", "{\"kind\": null, \"name\": null, \"failure\": \"untrusted-path\","
                                    " \"error\": \"the plugin search path has a relative directory, expected an "
@@ -776,6 +832,64 @@ START_TEST(plain_entry_points_are_their_own)
 }
 END_TEST
 
+/* ---- Decorators -------------------------------------------------------------------------------------------------- */
+
+static unsigned decorated_calls;
+static const struct memories_host *decorated_host;
+
+static int32_t count_and_pass(struct decorator *decorator, const struct invocation *invocation, struct memories_call *call)
+{
+    decorated_calls++;
+    if (invocation->shape == INVOCATION_INIT)
+        decorated_host = invocation->host;
+    return decorator_pass(decorator, invocation, call);
+}
+
+static struct decorator *make_counting(const struct plugin *plugin, void *data, memories_error **error)
+{
+    static struct decorator decorators[4];
+    ck_assert_str_eq(plugin->name, "broken");
+    if (data) {
+        error_set(error, MEMORIES_FAILED, "no decorator today");
+        return NULL;
+    }
+    struct decorator *decorator = decorators;
+    while (decorator->call)
+        decorator++;
+    decorator->call = count_and_pass;
+    return decorator;
+}
+
+START_TEST(plugins_are_decorated_from_init_on)
+{
+    static const char *const names[] = { "broken", "provider-broken", NULL };
+    AUTO_FREE char *path = install("good");
+    if (_i < 3)
+        ck_assert_int_eq(loader_decorate(names[_i], make_counting, NULL, NULL), 0);
+    ck_assert_int_eq(loader_decorate("topology-broken", make_counting, NULL, NULL), 0);
+    ck_assert_int_eq(loader_decorate("provider", make_counting, NULL, NULL), 0);
+    ck_assert_int_eq(loader_decorate("other", make_counting, NULL, NULL), 0);
+    open_good(path);
+    ck_assert_uint_eq(decorated_calls, _i < 3 ? 2 : 0); /* init and describe */
+    ck_assert_ptr_eq(decorated_host, _i < 3 ? call_host() : NULL);
+
+    AUTO_ERROR memories_error *error = NULL;
+    ck_assert_int_eq(loader_decorate("broken", make_counting, NULL, &error), MEMORIES_CONFLICT);
+    ck_assert_str_eq(memories_error_message(error), "provider broken is in use already");
+}
+END_TEST
+
+START_TEST(without_its_decorator_a_plugin_is_refused)
+{
+    AUTO_FREE char *path = install("good");
+    AUTO_ERROR memories_error *error = NULL;
+    enum load_failure failure = LOAD_OK;
+    ck_assert_int_eq(loader_decorate(NULL, make_counting, path, NULL), 0);
+    const struct plugin *plugin = loader_open_file(path, &failure, &error);
+    assert_refused(plugin, failure, error, LOAD_INIT_FAILED, path, "it could not be decorated: no decorator today");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("loader");
@@ -784,6 +898,8 @@ int main(void)
     tcase_add_loop_test(tests, broken_plugins, 0, (int)ARRAY_COUNT(broken));
     tcase_add_test(tests, metadata_comes_before_code);
     tcase_add_test(tests, init_runs_once);
+    tcase_add_loop_test(tests, plugins_are_decorated_from_init_on, 0, 4);
+    tcase_add_test(tests, without_its_decorator_a_plugin_is_refused);
     tcase_add_loop_test(tests, good_plugins, 0, 5);
     tcase_add_test(tests, files_that_are_no_objects);
     tcase_add_test(tests, truncated_objects);
@@ -792,6 +908,8 @@ int main(void)
     tcase_add_test(tests, names_that_are_no_plugins);
     tcase_add_test(tests, files_that_others_may_write);
     tcase_add_test(tests, directories_that_others_may_write);
+    tcase_add_loop_test(tests, private_groups, 0, (int)ARRAY_COUNT(group_cases));
+    tcase_add_test(tests, what_the_own_private_group_may_write);
     tcase_add_test(tests, sticky_directories);
     tcase_add_test(tests, links_to_untrusted_places);
     tcase_add_test(tests, endless_links);

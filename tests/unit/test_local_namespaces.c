@@ -185,6 +185,37 @@ START_TEST(a_subnet_can_be_added_and_removed)
 }
 END_TEST
 
+static bool fabric_has_address(const struct place *place, const char *address)
+{
+    AUTO_FREE char *command =
+        text_format("ip -n %.*s -o addr show | grep -q ' %s '", 4 + FABRIC_ID_DIGITS, place->space, address);
+    return system(command) == 0;
+}
+
+START_TEST(a_subnet_can_become_smaller_and_larger)
+{
+    static const char smaller[] =
+        "{'cidr': '10.0.0.0/16', 'subnets': [{'name': 'one', 'cidr': '10.0.1.0/24'}, {'name': 'two', "
+        "'cidr': '10.0.2.0/26'}], 'firewall': null}";
+    struct deployed deployed;
+    open_planned(&deployed, "size", 1, NETWORK);
+    deployed_create(&deployed);
+    struct place one = place_of(&deployed, "node1");
+    AUTO_FREE char *small = spec_of(1, PORTS, smaller), *large = spec_of(1, PORTS, NETWORK);
+    const char *const specs[] = { small, large }, *const addresses[] = { "10.0.2.1/26", "10.0.2.1/24" };
+    ck_assert(fabric_has_address(&one, addresses[1]));
+    for (size_t i = 0; i < ARRAY_COUNT(specs); i++) {
+        deployed_plan(&deployed, specs[i]);
+        deployed_batch(&deployed, SLOT_UPDATE, LOCAL_NETWORK_TYPE, MEMORIES_STATE_READY);
+        ck_assert(fabric_has_address(&one, addresses[i]) && !fabric_has_address(&one, addresses[1 - i]));
+    }
+    wait_until(says(NULL, one.access_address, 8000, "node1"));
+    deployed_destroy(&deployed);
+    check_nothing_left(&deployed);
+    deployed_close(&deployed);
+}
+END_TEST
+
 START_TEST(two_deployments_may_have_the_same_addresses)
 {
     struct deployed first, second;
@@ -313,6 +344,7 @@ static const struct {
     const char *network, *message;
 } bad_networks[] = {
     { "{'cidr': '10.0.0.1/16'}", "the network: \"10.0.0.1/16\" is not an IPv4 CIDR block" },
+    { "{'cidr': '10.0.0.0/29'}", "the network 10.0.0.0/29 is too small" },
     { "{'cidr': '10.0.0.0/16', 'subnets': [{'name': 'one', 'cidr': '10.1.0.0/24'}, {'name': 'two', 'cidr': null}]}",
       "subnet one: 10.1.0.0/24 is not within 10.0.0.0/16, or overlaps another subnet" },
     { "{'cidr': '10.0.0.0/16', 'subnets': [{'name': 'one', 'cidr': '10.0.0.0/24'}, {'name': 'two', 'cidr': "
@@ -358,6 +390,97 @@ START_TEST(subnets_without_a_block_get_one)
 }
 END_TEST
 
+static void kill_after(int ms, void (*work)(const struct deployed *), const struct deployed *deployed)
+{
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (!child)
+        work(deployed);
+    pause_ms(ms);
+    kill(child, SIGKILL);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+
+/* ---- removing one node of several ---- */
+
+/* The same deployment with one of its nodes only: what a scale-down removes. Its resources are the caller's. */
+static struct deployed only(const struct deployed *deployed, const char *node)
+{
+    struct deployed one = *deployed;
+    one.resources = json_object_new_array();
+    for (size_t i = 0; i < json_count(deployed->resources); i++) {
+        json_object *resource = json_object_array_get_idx(deployed->resources, i);
+        const char *name = json_get_string(resource, "node");
+        if (name && !strcmp(name, node))
+            json_add(one.resources, json_ref(resource));
+    }
+    ck_assert_uint_eq(json_count(one.resources), 1);
+    return one;
+}
+
+/* What the fabric knows of access addresses, and its ports. */
+static char *fabric_state(const struct place *place)
+{
+    AUTO_FREE char *command = text_format("exec 2>&1; ip netns exec %.*s sh -c '"
+                                          "nft list map ip memories inside; nft list map ip memories outside; "
+                                          "ip -o link show type veth | cut -d: -f2'",
+                                          4 + FABRIC_ID_DIGITS, place->space);
+    FILE *output = popen(command, "re");
+    struct text text = TEXT_INIT;
+    char chunk[1024];
+    for (size_t got; (got = fread(chunk, 1, sizeof chunk, output)) > 0;)
+        text_append_bytes(&text, chunk, got);
+    ck_assert_int_eq(pclose(output), 0);
+    return text_take(&text);
+}
+
+static bool fabric_knows(const struct place *where, const struct place *node)
+{
+    AUTO_FREE char *state = fabric_state(where);
+    AUTO_FREE char *inside = text_format("%s : %s", node->access_address, node->private_address);
+    AUTO_FREE char *outside = text_format("%s : %s", node->private_address, node->access_address);
+    bool in = strstr(state, inside), out = strstr(state, outside);
+    ck_assert_msg(in == out, "%s", state);
+    ck_assert_msg(in || (!strstr(state, node->access_address) && !strstr(state, node->private_address)), "%s", state);
+    return in;
+}
+
+static void destroy_nodes_in_child(const struct deployed *planned)
+{
+    struct deployed deployed = *planned;
+    deployed_batch(&deployed, SLOT_DESTROY, LOCAL_NODE_TYPE, MEMORIES_STATE_ABSENT);
+    _exit(0);
+}
+
+/* Also when the removal is cut short at any moment, and done again. */
+START_TEST(a_removed_node_leaves_nothing_in_the_network_of_the_others)
+{
+    struct deployed deployed;
+    open_planned(&deployed, "fewer", 2, NETWORK);
+    deployed_create(&deployed);
+    struct place one = place_of(&deployed, "node1"), two = place_of(&deployed, "node2");
+    struct deployed second = only(&deployed, "node2");
+    for (int ms = -1; ms < 120; ms += 8) {
+        ck_assert(fabric_knows(&one, &one) && fabric_knows(&one, &two));
+        if (ms >= 0)
+            kill_after(ms, destroy_nodes_in_child, &second);
+        deployed_batch(&second, SLOT_DESTROY, LOCAL_NODE_TYPE, MEMORIES_STATE_ABSENT);
+        ck_assert(fabric_knows(&one, &one) && !fabric_knows(&one, &two));
+        AUTO_FREE char *state = fabric_state(&one);
+        ck_assert_msg(strstr(state, " n11@") && !strstr(state, " n12@"), "%s", state);
+        ck_assert(!fabric_space_exists(two.space));
+        ck_assert(!file_exists(deployed_path(&deployed, "node2", "")));
+        ck_assert(says(NULL, one.access_address, 8000, "node1"));
+        deployed_batch(&second, SLOT_CREATE, LOCAL_NODE_TYPE, MEMORIES_STATE_READY);
+        wait_until(says(NULL, two.access_address, 8000, "node2"));
+    }
+    json_object_put(second.resources);
+    deployed_destroy(&deployed);
+    check_nothing_left(&deployed);
+    deployed_close(&deployed);
+}
+END_TEST
+
 static void create_in_child(const struct deployed *planned)
 {
     struct deployed deployed = *planned;
@@ -370,17 +493,6 @@ static void destroy_in_child(const struct deployed *planned)
     struct deployed deployed = *planned;
     deployed_destroy(&deployed);
     _exit(0);
-}
-
-static void kill_after(int ms, void (*work)(const struct deployed *), const struct deployed *deployed)
-{
-    pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    if (!child)
-        work(deployed);
-    pause_ms(ms);
-    kill(child, SIGKILL);
-    ck_assert_int_eq(waitpid(child, NULL, 0), child);
 }
 
 START_TEST(kill_at_any_moment_leaves_what_can_be_finished_or_removed)
@@ -409,7 +521,7 @@ int main(int argc, char **argv)
     local_fixture_helper(argc, argv);
     struct problem problem = { 0 };
     if (fabric_probe(&problem)) {
-        printf("skipped: %s: %s\n", problem.message, problem.cause);
+        printf("skipped: %s%s%s\n", problem.message, *problem.cause ? ": " : "", problem.cause);
         return 77;
     }
     Suite *suite = suite_create("local namespaces");
@@ -419,6 +531,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, nodes_reach_each_other_and_the_firewall_holds);
     tcase_add_test(tests, new_rules_take_effect_on_running_nodes);
     tcase_add_test(tests, a_subnet_can_be_added_and_removed);
+    tcase_add_test(tests, a_subnet_can_become_smaller_and_larger);
     tcase_add_test(tests, two_deployments_may_have_the_same_addresses);
     tcase_add_test(tests, stop_and_start_keep_addresses);
     tcase_add_test(tests, after_a_reboot_the_network_is_made_again);
@@ -426,6 +539,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, access_addresses_avoid_routes_and_the_network_itself);
     tcase_add_loop_test(tests, a_network_that_cannot_be_is_told, 0, (int)ARRAY_COUNT(bad_networks));
     tcase_add_test(tests, subnets_without_a_block_get_one);
+    tcase_add_test(tests, a_removed_node_leaves_nothing_in_the_network_of_the_others);
     tcase_add_test(tests, kill_at_any_moment_leaves_what_can_be_finished_or_removed);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

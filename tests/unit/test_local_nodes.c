@@ -237,9 +237,9 @@ START_TEST(a_failing_command_is_told)
 {
     struct deployed deployed;
     deployed_open(&deployed, "command", PROCESS);
-    deployed_plan(&deployed,
-                  "{'nodes': [{'name': 'a', 'role': 'x', 'bootstrap': {'commands': [['sh', '-c', 'exit 3']],"
-                  " 'services': [{'name': 's', 'command': ['sleep', '1000']}]}}]}");
+    deployed_plan(&deployed, "{'nodes': [{'name': 'a', 'role': 'x', 'bootstrap': {'commands': [['sh', '-c', 'echo "
+                             "first; echo why; exit 3']],"
+                             " 'services': [{'name': 's', 'command': ['sleep', '1000']}]}}]}");
     deployed_batch(&deployed, SLOT_CREATE, LOCAL_NETWORK_TYPE, MEMORIES_STATE_READY);
     struct memories_operation operation = {
         .size = sizeof operation, .generation = 1, .attempt = 1, .power_on = 1, .key = "node/a", .type = LOCAL_NODE_TYPE,
@@ -260,7 +260,7 @@ START_TEST(a_failing_command_is_told)
     const struct fake_answer *answer = fake_call_answer(call, 0);
     const char *told = answer->error.cause ? answer->error.cause : fake_call_log(call);
     ck_assert_msg(answer->error.code || answer->state == MEMORIES_STATE_BROKEN, "state %u", answer->state);
-    ck_assert_msg(strstr(told, "exit 3") && strstr(told, "3"), "%s", told);
+    ck_assert_msg(strstr(told, "sh -c echo first; echo why; exit 3: exit 3: why"), "%s", told);
     fake_call_free(call);
     deployed_destroy(&deployed);
     deployed_close(&deployed);
@@ -451,30 +451,37 @@ START_TEST(what_is_not_honoured_is_noted_at_its_key)
         const char *where, *part;
     } expected[] = {
         { "config.instance_type", "g4dn.xlarge is recorded, not honoured" },
-        { "config.region", "us-west-2 is recorded" },
+        { "config.region", "it is recorded, not honoured: every node is on this machine" },
         { "config.hardware.cpu.architecture", "sparc is recorded" },
         { "config.hardware.cpu.vcpus", "100000 processors are recorded" },
         { "config.hardware.memory.ram", "16 GB are recorded" },
         { "config.hardware.storage", "the disk is recorded" },
         { "config.hardware.gpu", "GPUs are recorded" },
-        { "config.node_specs[1].zone", "us-west1-b is recorded" },
-        { "config.node_specs[*].zone", "us-west1-c is recorded" },
+        { "config.node_specs[0].instance_type", "small is recorded" },
+        { "config.node_specs[*].instance_type", "large is recorded" },
+        { "config.node_specs[*].zone", "it is recorded" },
         { "config.network.cidr", "10.0.0.0/16 is recorded" },
         { "config.network.subnets.public.cidr", "10.0.1.0/24 is recorded" },
         { "config.network.security.rules", "firewall rules are recorded" },
         { "config.monitoring.alerts", "alerts are recorded" },
         { "config.logging.retention_days", "30 days are recorded" },
         { "config.logging.cloudwatch", "logs stay" },
+        { "config.logging.log_analytics", "logs stay" },
+        { "config.scaling", "nobody adds or removes" },
     };
     struct deployed deployed;
-    deployed_open(&deployed, "notes",
-                  "{'isolation': 'process', 'instance_type': 'g4dn.xlarge', 'region': 'us-west-2', 'hardware': {'cpu': "
-                  "{'vcpus': 100000, 'architecture': 'sparc'}, 'memory': {'ram': 16}, 'storage': {'root_volume': {'size': "
-                  "100}}, 'gpu': {'count': 1}}, 'node_specs': [{'id': 'a'}, {'id': 'b', 'zone': 'us-west1-b'}, {'id': 'c', 'zone': 'us-west1-c'}, "
-                  "{'id': 'd', 'zone': 'us-west1-c'}], "
-                  "'network': {'vpc_name': 'x', 'cidr': '10.0.0.0/16', 'subnets': {'public': {'cidr': '10.0.1.0/24'}}, "
-                  "'security': {'rules': [{'name': 'a'}]}}, 'monitoring': {'alerts': [{'type': 'cpu'}]}, 'logging': "
-                  "{'level': 'info', 'retention_days': 30, 'cloudwatch': {'enabled': true}}}");
+    deployed_open(
+        &deployed, "notes",
+        "{'isolation': 'process', 'instance_type': 'g4dn.xlarge', 'region': 'us-west-2', 'hardware': {'cpu': "
+        "{'vcpus': 100000, 'architecture': 'sparc'}, 'memory': {'ram': 16}, 'storage': {'root_volume': {'size': "
+        "100}}, 'gpu': {'count': 1}}, 'node_specs': [{'id': 'a', 'instance_type': 'small'}, {'id': 'b', 'zone': "
+        "'us-west1-b'}, "
+        "{'id': 'c', 'zone': 'us-west1-c', 'instance_type': 'large'}, {'id': 'd', 'instance_type': 'large'}], "
+        "'network': {'vpc_name': 'x', 'cidr': '10.0.0.0/16', 'subnets': {'public': {'cidr': '10.0.1.0/24'}}, "
+        "'security': {'rules': [{'name': 'a'}]}}, 'monitoring': {'alerts': [{'type': 'cpu'}]}, 'logging': "
+        "{'level': 'info', 'retention_days': 30, 'cloudwatch': {'enabled': true}, 'cloud_logging': {'enabled': false}, "
+        "'log_analytics': {'enabled': true}}, "
+        "'scaling': {'target_cpu_utilization': 70}}");
     deployed_plan(&deployed, "{'nodes': [{'name': 'a', 'bootstrap': {}}]}");
     for (size_t i = 0; i < ARRAY_COUNT(expected); i++) {
         const char *text = note_at(&deployed, expected[i].where);
@@ -512,6 +519,29 @@ START_TEST(everything_is_found_without_a_record)
     ck_assert_uint_eq(json_count(json_get_array(none, "resources")), 0);
     deployed_close(&one);
     deployed_close(&other);
+}
+END_TEST
+
+/* Its names on the machine are made of its path: the same one before there is anything in it, and after. */
+START_TEST(the_state_directory_may_be_a_link)
+{
+    char link[sizeof local_state_dir], directory[sizeof local_state_dir];
+    snprintf(directory, sizeof directory, "%s", local_state_dir);
+    snprintf(link, sizeof link, "%.40s.link", local_state_dir);
+    ck_assert_int_eq(symlink(directory, link), 0);
+    snprintf(local_state_dir, sizeof local_state_dir, "%s", link);
+    struct deployed deployed;
+    open_planned(&deployed, "linked", 1);
+    deployed_create(&deployed);
+    AUTO_JSON json_object *all = deployed_call(&deployed, local_ops()->discover, "{'version': 1, 'deployment': null}");
+    json_object *network = json_object_array_get_idx(json_get_array(all, "resources"), 0);
+    AUTO_FREE char *expected = text_format("%s-node1", json_get_string(json_get_object(network, "outputs"), "id"));
+    ck_assert_str_eq(deployed_output(&deployed, "node1", "instance_id"), expected);
+    deployed_destroy(&deployed);
+    deployed_close(&deployed);
+    ck_assert_int_eq(unlink(link), 0);
+    snprintf(local_state_dir, sizeof local_state_dir, "%s", directory);
+    ck_assert_uint_eq(count_left_files(), 0);
 }
 END_TEST
 
@@ -630,19 +660,33 @@ static struct deployed *stopped_with_logs(const char *id)
     return &deployed;
 }
 
+/* Text of another log begins on a line of its own, with a header; no empty lines stand between. */
+START_TEST(logs_of_a_node_are_told_apart)
+{
+    struct deployed *deployed = stopped_with_logs("apart");
+    write_file(deployed_path(deployed, "node1", "log/z.log"), "seven\n");
+    write_file(deployed_path(deployed, "node1", "log/a.log"), "zero\n");
+    AUTO_FREE char *text = logs(deployed, "{'lines': 1, 'follow': false, 'node': 'node1', " RESOURCES "}");
+    /* The fake host ends each piece with a line break of its own. */
+    ck_assert_str_eq(text, "==> a <==\n\nzero\n\n==> server <==\n\nunfinished\n\n\n==> z <==\n\nseven\n\n");
+    deployed_destroy(deployed);
+    deployed_close(deployed);
+}
+END_TEST
+
 START_TEST(the_last_lines_reach_back_through_rotated_files)
 {
     static const struct {
         int lines;
         const char *expected;
     } cases[] = {
-        { 0, "" },
         { 1, "==> server <==\n\nunfinished\n" },
         { 2, "==> server <==\n\nsix\nunfinished\n" },
         { 3, "==> server <==\n\nfive\nsix\nunfinished\n" },
         { 4, "==> server <==\n\nfour\n\nfive\nsix\nunfinished\n" },
         { 6, "==> server <==\n\ntwo\n\nthree\nfour\n\nfive\nsix\nunfinished\n" },
         { 100, "==> server <==\n\none\ntwo\n\nthree\nfour\n\nfive\nsix\nunfinished\n" },
+        { 0, "==> server <==\n\none\ntwo\n\nthree\nfour\n\nfive\nsix\nunfinished\n" },
     };
     struct deployed *deployed = stopped_with_logs("lines");
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -758,8 +802,10 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tests, what_cannot_be_is_told_before_anything_is_made, 0, (int)ARRAY_COUNT(impossible));
     tcase_add_test(tests, what_is_not_honoured_is_noted_at_its_key);
     tcase_add_test(tests, everything_is_found_without_a_record);
+    tcase_add_test(tests, the_state_directory_may_be_a_link);
     tcase_add_test(tests, samples_become_points);
     tcase_add_test(tests, a_month_of_samples_is_read);
+    tcase_add_test(tests, logs_of_a_node_are_told_apart);
     tcase_add_test(tests, the_last_lines_reach_back_through_rotated_files);
     tcase_add_test(tests, following_survives_rotation_and_ends_when_told);
     tcase_add_test(tests, kill_at_any_moment_leaves_what_can_be_finished_or_removed);

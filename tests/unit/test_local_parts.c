@@ -18,6 +18,7 @@
 #include "core/engine/plan.h"
 #include "plugins/providers/local/definition.h"
 #include "plugins/providers/local/fabric.h"
+#include "plugins/providers/local/notes.h"
 #include "tests/unit/local_fixture.h"
 
 extern const char schema_resources[];
@@ -98,6 +99,10 @@ static void lower_one(const char *spec_path, const char *isolation)
     AUTO_JSON json_object *request = json_object_new_object();
     json_object *spec = json_tokener_parse(text);
     ck_assert_msg(spec, "%s is no JSON", spec_path);
+    if (json_get_bool(spec, "isolated", false) && strcmp(isolation, "namespace")) {
+        json_object_put(spec); /* prepare refuses it */
+        return;
+    }
     json_set_int(request, "version", 1);
     json_set_string(request, "deployment", "test-local-20260225-123456");
     json_set(request, "spec", spec);
@@ -150,8 +155,9 @@ END_TEST
 
 #define TABLE "table inet memories\ndelete table inet memories\n"
 #define HEAD                                                                                                      \
-    TABLE "table inet memories {\n    chain input {\n        type filter hook input priority filter; policy drop;\n" \
-          "        ct state established,related accept\n        iif lo accept\n"                                  \
+    TABLE "table inet memories {\n    chain incoming {\n"                                   \
+          "        type filter hook prerouting priority mangle; policy drop;\n"              \
+          "        iifname != \"eth0\" accept\n        ct state established,related accept\n" \
           "        meta l4proto { icmp, ipv6-icmp } accept\n"
 #define TAIL "    }\n}\n"
 #define RULE(text) "        " text "\n"
@@ -348,6 +354,24 @@ START_TEST(network_names_fit_and_differ)
 }
 END_TEST
 
+/* What one isolation gives and the other one does not. */
+START_TEST(notes_depend_on_the_isolation)
+{
+    static const char *const expected[] = { "config.network.cidr config.network.security.rules", "config.network.nat" };
+    AUTO_FREE char *text =
+        quoted("{'network': {'nat': true, 'cidr': '10.0.0.0/16', 'security': {'rules': [{'name': 'a'}]}}}");
+    AUTO_JSON json_object *config = json_tokener_parse(text);
+    AUTO_JSON json_object *notes = json_object_new_array();
+    const struct machine machine = { .processors = 2, .architecture = "x86_64", .has_namespaces = _i == 1 };
+    ck_assert_int_eq(notes_of_config(notes, config, &machine), 0);
+    struct text places = TEXT_INIT;
+    for (size_t i = 0; i < json_count(notes); i++)
+        text_printf(&places, "%s%s", i ? " " : "", json_get_string(json_object_array_get_idx(notes, i), "where"));
+    AUTO_FREE char *found = text_take(&places);
+    ck_assert_str_eq(found, expected[_i]);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     local_fixture_helper(argc, argv);
@@ -366,6 +390,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, files_stay_in_the_nodes_directories);
     tcase_add_test(tests, keys_of_nodes_are_told_from_others);
     tcase_add_test(tests, network_names_fit_and_differ);
+    tcase_add_loop_test(tests, notes_depend_on_the_isolation, 0, 2);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -70,9 +70,16 @@ static int finish(struct process *process, char *said, size_t size)
     return WEXITSTATUS(status);
 }
 
-static void setup(void)
+/* Waits until it listens, on the port that `port` becomes. */
+static void await_listening(const struct process *process)
 {
     char line[512];
+    ck_assert_ptr_nonnull(fgets(line, sizeof line, process->output));
+    ck_assert_msg(sscanf(line, "memories-server %*s listens on 127.0.0.1 port %d", &port) == 1, "%s", line);
+}
+
+static void setup(void)
+{
     const char *tmp = getenv("TMPDIR");
     snprintf(data, sizeof data, "%s/memories-server.XXXXXX", tmp ? tmp : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(data));
@@ -80,8 +87,7 @@ static void setup(void)
                                       "node1",  "--role", "standalone",   "--data",           data,
                                       NULL };
     server = start(arguments);
-    ck_assert_ptr_nonnull(fgets(line, sizeof line, server.output));
-    ck_assert_msg(sscanf(line, "memories-server %*s listens on 127.0.0.1 port %d", &port) == 1, "%s", line);
+    await_listening(&server);
 }
 
 static void teardown(void)
@@ -171,6 +177,69 @@ START_TEST(a_lost_data_directory_is_unhealthy)
 }
 END_TEST
 
+/* --check of the port that the tests' server has, or had: how it ends, and all it says. */
+static int check(char *said, size_t size)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", port);
+    const char *const arguments[] = { "--check", "--port", text, NULL };
+    struct process process = start(arguments);
+    return finish(&process, said, size);
+}
+
+START_TEST(a_check_tells_how_the_server_is)
+{
+    char said[512], expected[128];
+    ck_assert_int_eq(check(said, sizeof said), 0);
+    ck_assert_str_eq(said, "");
+
+    ck_assert_int_eq(rmdir(data), 0);
+    ck_assert_int_eq(check(said, sizeof said), 1);
+    snprintf(expected, sizeof expected, "memories-server: 127.0.0.1 port %d is not well: HTTP/1.", port);
+    ck_assert_msg(!strncmp(said, expected, strlen(expected)), "%s", said);
+    ck_assert_ptr_nonnull(strstr(said, " 503 "));
+
+    kill(server.pid, SIGTERM);
+    finish(&server, said, sizeof said);
+    ck_assert_int_eq(check(said, sizeof said), 1);
+    snprintf(expected, sizeof expected, "memories-server: no answer from 127.0.0.1 port %d: Connection refused\n",
+             port);
+    ck_assert_str_eq(said, expected);
+}
+END_TEST
+
+/* One that listens and says nothing, as a server that hangs does. */
+START_TEST(a_check_does_not_wait_for_ever)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(fd, 1), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    port = ntohs(address.sin_port);
+    char said[512];
+    ck_assert_int_eq(check(said, sizeof said), 1);
+    ck_assert_msg(!strncmp(said, "memories-server: no answer from 127.0.0.1 port ", 47), "%s", said);
+    close(fd);
+}
+END_TEST
+
+/* The node a container runs on is known to its environment only; an option wins. */
+START_TEST(the_environment_names_the_node)
+{
+    static const char *const arguments[][5] = { { "--port", "0", NULL }, { "--port", "0", "--node", "node9", NULL } };
+    char answer[4096], said[512];
+    ck_assert_int_eq(setenv("MEMORIES_NODE_NAME", "worker-7", 1), 0);
+    struct process named = start(arguments[_i]);
+    await_listening(&named);
+    exchange("GET /v1/info HTTP/1.1\r\n" END, answer, sizeof answer);
+    ck_assert_msg(strstr(answer, _i ? "\"node\":\"node9\"" : "\"node\":\"worker-7\""), "%s", answer);
+    kill(named.pid, SIGTERM);
+    ck_assert_int_eq(finish(&named, said, sizeof said), 0);
+}
+END_TEST
+
 START_TEST(a_signal_ends_it_cleanly)
 {
     char said[512];
@@ -203,6 +272,9 @@ static const struct {
     { { "--port", "65536" }, 2, "memories-server: --port: expected 0 to 65535, found: 65536\n" },
     { { "--port", "8x" }, 2, "memories-server: --port: expected 0 to 65535, found: 8x\n" },
     { { "--listen", "localhost" }, 2, "memories-server: --listen: expected an IP address, found: localhost\n" },
+    { { "--check", "--listen", "localhost" },
+      2,
+      "memories-server: --listen: expected an IP address, found: localhost\n" },
     { { "extra" }, 2, "memories-server: unexpected argument: extra\n" },
     { { "--nonsense" }, 2, "memories-server: unrecognized option '--nonsense'\n" },
     { { "--data", "/nowhere/at/all" }, 1, "memories-server: --data /nowhere/at/all: No such file or directory\n" },
@@ -224,6 +296,7 @@ int main(void)
     tcase_add_loop_test(running, requests_are_answered, 0, (int)(sizeof exchanges / sizeof exchanges[0]));
     tcase_add_test(running, nonsense_does_no_harm);
     tcase_add_test(running, a_lost_data_directory_is_unhealthy);
+    tcase_add_test(running, a_check_tells_how_the_server_is);
     tcase_add_loop_test(running, a_signal_ends_it_cleanly, 0, 2);
     tcase_add_test(running, a_taken_port_is_an_error);
     TCase *script = tcase_create("script");
@@ -231,7 +304,10 @@ int main(void)
     tcase_add_loop_test(script, requests_are_answered, 0, (int)(sizeof exchanges / sizeof exchanges[0]));
     tcase_add_test(script, a_lost_data_directory_is_unhealthy);
     TCase *alone = tcase_create("options");
+    tcase_set_timeout(alone, 30); /* a check waits 3 seconds */
     tcase_add_loop_test(alone, options_are_checked, 0, (int)(sizeof options / sizeof options[0]));
+    tcase_add_test(alone, a_check_does_not_wait_for_ever);
+    tcase_add_loop_test(alone, the_environment_names_the_node, 0, 2);
     Suite *suite = suite_create("memories_server");
     suite_add_tcase(suite, running);
     if (system("python3 -c '' 2>/dev/null") == 0)

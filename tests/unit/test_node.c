@@ -11,8 +11,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "plugins/providers/local/node/record.h"
 #include "tests/unit/node_fixture.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -399,6 +401,79 @@ START_TEST(a_stop_works_without_the_socket)
 }
 END_TEST
 
+/* The lock file of a node, as a process that is not its supervisor opens it. */
+static int open_lock(const char *node)
+{
+    int directory = open(node, O_PATH | O_CLOEXEC), lock = node_lock_open(directory);
+    ck_assert_int_ge(lock, 0);
+    close(directory);
+    return lock;
+}
+
+/* A process that has the node and can't be reached: a launcher before its supervisor is recorded, or a supervisor that
+ * has closed its socket and cleared its record. It ends when told. */
+static pid_t hold_node(const char *node, bool is_starting, int *tell)
+{
+    int go[2], ready[2];
+    char byte;
+    ck_assert(!pipe2(go, O_CLOEXEC) && !pipe2(ready, O_CLOEXEC));
+    pid_t holder = fork();
+    ck_assert_int_ge(holder, 0);
+    if (!holder) {
+        close(go[1]);
+        int alive = open_lock(node), change = open_lock(node);
+        if (node_lock_take(alive, NODE_LOCK_ALIVE, false) ||
+            (is_starting && node_lock_take(change, NODE_LOCK_CHANGE, false)) || write(ready[1], "", 1) != 1)
+            _exit(1);
+        _exit(read(go[0], &byte, 1) != 0);
+    }
+    close(go[0]);
+    close(ready[1]);
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    *tell = go[1];
+    return holder;
+}
+
+/* A process and not a thread: valgrind stops all threads while one waits for such a lock. */
+static pid_t stop_in_child(const char *node, int tell)
+{
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child)
+        return child;
+    close(tell);
+    struct node_error error;
+    int32_t failed = node_stop(node, 10000, &error);
+    if (failed)
+        fprintf(stderr, "%s: %s\n", error.message, error.cause);
+    _exit(failed != MEMORIES_OK);
+}
+
+static bool has_ended(pid_t child)
+{
+    siginfo_t info = { .si_pid = 0 };
+    return !waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid == child;
+}
+
+START_TEST(a_stop_waits_for_who_can_not_be_reached_yet_or_any_more)
+{
+    const char *node = node_make("n", SLEEPER);
+    write_below(node, "lock", "0 0 -\n");
+    int tell, lock = open_lock(node);
+    pid_t holder = hold_node(node, _i == 0, &tell);
+    pid_t stopper = stop_in_child(node, tell);
+    /* It is at work when it keeps others from changing the node. */
+    wait_until(node_lock_held(lock, NODE_LOCK_CHANGE) || has_ended(stopper));
+    close(tell);
+    int status;
+    ck_assert_int_eq(waitpid(stopper, &status, 0), stopper);
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(waitpid(holder, NULL, 0), holder);
+    close(lock);
+}
+END_TEST
+
 /* The service leaves a daemon of its own, in another session: no signal reaches that when the supervisor is killed. */
 #define WITH_DAEMON SHELL("setsid sleep 1000 & echo $! > daemon; exec sleep 1000")
 
@@ -696,6 +771,7 @@ int main(void)
     tcase_add_test(test_case, sigterm_stops_a_node);
     tcase_add_test(test_case, a_start_waits_for_the_end_of_a_stop);
     tcase_add_test(test_case, a_stop_works_without_the_socket);
+    tcase_add_loop_test(test_case, a_stop_waits_for_who_can_not_be_reached_yet_or_any_more, 0, 2);
     tcase_add_test(test_case, a_killed_supervisor_leaves_nothing_after_a_sweep);
     tcase_add_test(test_case, a_killed_supervisor_is_replaced_by_a_start);
     tcase_add_test(test_case, a_running_node_is_not_swept);

@@ -5,11 +5,6 @@ tests_unit_test_plan_SOURCES = tests/unit/test_plan.c
 tests_unit_test_plan_CFLAGS = $(unit_cflags)
 tests_unit_test_plan_LDADD = $(unit_libs)
 
-# The file that commits, built to kill the process round a commit; in front of libcore.la, it takes the place of the
-# library's own.
-crash_points = core/store/database.c
-crash_cppflags = $(AM_CPPFLAGS) -DMEMORIES_CRASH_POINTS
-
 check_PROGRAMS += tests/unit/test_store
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(crash_points)
 tests_unit_test_store_CPPFLAGS = $(crash_cppflags)
@@ -55,6 +50,11 @@ check_PROGRAMS += tests/unit/test_call
 tests_unit_test_call_SOURCES = tests/unit/test_call.c
 tests_unit_test_call_CFLAGS = $(unit_cflags)
 tests_unit_test_call_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_trace
+tests_unit_test_trace_SOURCES = tests/unit/test_trace.c
+tests_unit_test_trace_CFLAGS = $(unit_cflags)
+tests_unit_test_trace_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_loader
 tests_unit_test_loader_SOURCES = tests/unit/test_loader.c
@@ -122,6 +122,25 @@ check_PROGRAMS += tests/unit/test_standalone_status
 tests_unit_test_standalone_status_SOURCES = tests/unit/test_standalone_status.c tests/unit/topology.c tests/unit/topology.h
 tests_unit_test_standalone_status_CFLAGS = $(unit_cflags)
 tests_unit_test_standalone_status_LDADD = $(fake_host_libs)
+
+# The swarmed topology's slots against engines in the test's own memory; the three programs share a fixture.
+swarmed_test_sources = tests/unit/fake_swarm.c tests/unit/fake_swarm.h tests/unit/swarmed_fixture.c \
+	tests/unit/swarmed_fixture.h tests/unit/topology.c tests/unit/topology.h
+
+check_PROGRAMS += tests/unit/test_swarmed_form
+tests_unit_test_swarmed_form_SOURCES = tests/unit/test_swarmed_form.c $(swarmed_test_sources)
+tests_unit_test_swarmed_form_CFLAGS = $(unit_cflags)
+tests_unit_test_swarmed_form_LDADD = $(fake_host_libs)
+
+check_PROGRAMS += tests/unit/test_swarmed_release
+tests_unit_test_swarmed_release_SOURCES = tests/unit/test_swarmed_release.c $(swarmed_test_sources)
+tests_unit_test_swarmed_release_CFLAGS = $(unit_cflags)
+tests_unit_test_swarmed_release_LDADD = $(fake_host_libs)
+
+check_PROGRAMS += tests/unit/test_swarmed_status
+tests_unit_test_swarmed_status_SOURCES = tests/unit/test_swarmed_status.c $(swarmed_test_sources)
+tests_unit_test_swarmed_status_CFLAGS = $(unit_cflags)
+tests_unit_test_swarmed_status_LDADD = $(fake_host_libs)
 
 check_PROGRAMS += tests/unit/test_crash
 tests_unit_test_crash_SOURCES = tests/unit/test_crash.c $(crash_points)

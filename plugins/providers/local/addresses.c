@@ -173,8 +173,15 @@ static int32_t choose_network(struct chooser *chooser)
         cidr = json_get_string(json_get_object(chooser->preparation->earlier, "network"), "cidr");
     if (!cidr)
         cidr = DEFAULT_CIDR;
-    if (!block_parse(cidr, &chooser->network) || chooser->network.prefix > NETWORK_PREFIX_MAX)
+    if (!block_parse(cidr, &chooser->network))
         return bad_cidr(chooser, "the network", cidr);
+    if (chooser->network.prefix > NETWORK_PREFIX_MAX) {
+        problem_set(&chooser->preparation->problem, MEMORIES_INVALID, "the network %s is too small", cidr);
+        problem_where(&chooser->preparation->problem, "config.network.cidr");
+        problem_hint(&chooser->preparation->problem, "it needs room for 16 addresses at least, as /%d has",
+                     NETWORK_PREFIX_MAX);
+        return chooser->preparation->problem.code;
+    }
     json_object *network = json_set_new_object(chooser->preparation->choices, "network");
     json_object *subnets = json_set_new_array(network, "subnets");
     if (json_set_string(network, "cidr", cidr) || !subnets)

@@ -1,6 +1,8 @@
 /* definition.c - node.json */
 #include "plugins/providers/local/definition.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,18 +22,42 @@ static const struct {
     const char *directory;
 } directories[] = { { 'c', "config" }, { 'd', "data" }, { 'l', "log" } };
 
-char *definition_path(const struct local *local, const char *node)
+#define DEFINITION_FILE "node.json"
+#define RETIRED_FILE "removed.json"
+
+static char *file_path(const struct local *local, const char *node, const char *file)
 {
-    return local_format("%s/%s/nodes/%s/node.json", local->state, local->deployment, node);
+    return local_format("%s/%s/nodes/%s/%s", local->state, local->deployment, node, file);
 }
 
-json_object *definition_read(const struct local *local, const char *node, struct problem *problem)
+static json_object *read_file(const struct local *local, const char *node, const char *file, struct problem *problem)
 {
-    AUTO_FREE char *path = definition_path(local, node);
+    AUTO_FREE char *path = file_path(local, node, file);
     if (path)
         return local_json_read(path, problem);
     problem_no_memory(problem);
     return NULL;
+}
+
+json_object *definition_read(const struct local *local, const char *node, struct problem *problem)
+{
+    return read_file(local, node, DEFINITION_FILE, problem);
+}
+
+json_object *definition_read_retired(const struct local *local, const char *node, struct problem *problem)
+{
+    return read_file(local, node, RETIRED_FILE, problem);
+}
+
+int32_t definition_retire(const struct local *local, const char *node, struct problem *problem)
+{
+    AUTO_FREE char *definition = file_path(local, node, DEFINITION_FILE);
+    AUTO_FREE char *retired = file_path(local, node, RETIRED_FILE);
+    if (!definition || !retired)
+        return problem_no_memory(problem);
+    if (rename(definition, retired) && errno != ENOENT)
+        return problem_set_errno(problem, errno, "can't rename %s", definition);
+    return 0;
 }
 
 /* ---- specifiers ---- */
@@ -304,7 +330,7 @@ int32_t definition_write(const struct local *local, struct memories_call *call, 
 {
     const char *node = json_get_string(definition, "name");
     AUTO_FREE char *directory = local_node_directory(local, node);
-    AUTO_FREE char *path = definition_path(local, node);
+    AUTO_FREE char *path = file_path(local, node, DEFINITION_FILE);
     if (!directory || !path)
         return problem_no_memory(problem);
     if (make_directories(directory, problem))

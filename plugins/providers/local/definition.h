@@ -18,8 +18,15 @@ json_object *definition_make(const struct local *local, const struct memories_op
 /* The network's names, as they are now. */
 int32_t definition_set_hosts(const struct local *local, json_object *definition, struct problem *problem);
 
-char *definition_path(const struct local *local, const char *node);
 json_object *definition_read(const struct local *local, const char *node, struct problem *problem);
+
+/*
+ * The first step of a removal: renames node.json to removed.json. A node that has lost some of its data must not look
+ * like one that is only switched off, and a supervisor whose start is under way (its starter was killed) ends when it
+ * finds no definition; but what the network still has of the node is found by it, by the next try too.
+ */
+int32_t definition_retire(const struct local *local, const char *node, struct problem *problem);
+json_object *definition_read_retired(const struct local *local, const char *node, struct problem *problem);
 
 /* The node's directories, its bootstrap's files and node.json. *changed: a file differs from what was there. */
 int32_t definition_write(const struct local *local, struct memories_call *call, json_object *definition, bool *changed,

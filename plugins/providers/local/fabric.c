@@ -14,6 +14,7 @@
 #include "plugins/common/cleanup.h"
 #include "plugins/common/json.h"
 #include "plugins/providers/local/files.h"
+#include "plugins/providers/local/node/search_path.h"
 #include "plugins/providers/local/program.h"
 #include "plugins/providers/local/run.h"
 
@@ -109,8 +110,7 @@ static uint64_t digest(uint64_t hash, const char *text)
 
 void fabric_names(const struct local *local, struct fabric_names *names)
 {
-    AUTO_FREE char *state = realpath(local->state, NULL);
-    uint64_t hash = digest(digest(0xcbf29ce484222325u, state ? state : local->state) ^ '/', local->deployment);
+    uint64_t hash = digest(digest(0xcbf29ce484222325u, local->state) ^ '/', local->deployment);
     /* Ids that differ at the end only would have names that begin alike: the finish of MurmurHash3. */
     hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
     hash ^= hash >> 33;
@@ -194,7 +194,7 @@ int32_t fabric_probe(struct problem *problem)
         return problem->code;
     }
     for (size_t i = 0; i < ARRAY_COUNT(programs); i++) {
-        AUTO_FREE char *path = local_program_find(programs[i], LOCAL_SYSTEM_PATH);
+        AUTO_FREE char *path = local_program_find(programs[i], NODE_SYSTEM_PATH);
         if (path)
             continue;
         problem_set(problem, MEMORIES_UNSUPPORTED, "namespaces need the program %s", programs[i]);
@@ -225,9 +225,10 @@ int32_t fabric_probe(struct problem *problem)
 
 /* ---- the fabric itself ---- */
 
+/* With the prefix: a subnet that becomes larger or smaller gets another bridge. */
 static void bridge_name(struct block subnet, char name[BLOCK_TEXT_BYTES])
 {
-    snprintf(name, BLOCK_TEXT_BYTES, "b%08x", subnet.address);
+    snprintf(name, BLOCK_TEXT_BYTES, "b%08x-%u", subnet.address, subnet.prefix);
 }
 
 /* The two ends of the way between this machine and the fabric: .1 and .2 of the first block. */
@@ -258,7 +259,7 @@ static void write_host_side(FILE *out, const struct fabric_names *names, json_ob
                 json_object_get_string(json_at(blocks, i)), there, names->link);
 }
 
-/* The links that are there, by name: {"n11": {"master": "b0a000100", "up": true}}. */
+/* The links that are there, by name: {"n11": {"master": "b0a000100-24", "up": true}}. */
 static json_object *list_links(const struct fabric *fabric, struct problem *problem)
 {
     const char *arguments[] = { "ip", "-n", fabric->names.space, "-j", "link", "show", NULL };
@@ -444,7 +445,11 @@ static void write_node_side(FILE *out, const struct fabric_plug *plug, const str
             fprintf(out, "netns del %s\n", plug->space);
         fprintf(out, "netns add %s\n", plug->space);
     }
-    fprintf(out, "link add eth0 netns %s type veth peer name %s netns %s\n", plug->space, port, names->space);
+    /* The hardware address follows from the network's: a node that gets the address of one that has gone is found at once,
+     * and not only when its neighbours have forgotten the other one. */
+    fprintf(out, "link add eth0 address 02:6e:%02x:%02x:%02x:%02x netns %s type veth peer name %s netns %s\n",
+            plug->address >> 24, plug->address >> 16 & 255, plug->address >> 8 & 255, plug->address & 255, plug->space,
+            port, names->space);
     fprintf(out,
             "netns exec %s sh -c 'nft -f firewall.nft && ip link set lo up && ip addr add %s/%u dev eth0 && "
             "ip link set eth0 up && ip route add default via %s'\n",

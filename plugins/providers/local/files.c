@@ -74,6 +74,21 @@ char *local_file_read(const char *path, size_t *bytes, struct problem *problem)
     return read_all(fd, path, bytes, problem);
 }
 
+char *local_file_last_line(const char *path)
+{
+    char tail[512];
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+    off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END), size = sizeof tail - 1;
+    ssize_t got = end > 0 ? pread(fd, tail, (size_t)size, end > size ? end - size : 0) : 0;
+    while (got > 0 && strchr("\n\r ", tail[got - 1]))
+        got--;
+    if (got <= 0)
+        return NULL;
+    tail[got] = '\0';
+    const char *line_break = strrchr(tail, '\n');
+    return strdup(line_break ? line_break + 1 : tail);
+}
+
 static int write_all(int fd, const char *content, size_t bytes)
 {
     while (bytes) {

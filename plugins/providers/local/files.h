@@ -18,6 +18,9 @@ bool local_exists(const char *path);
 
 /* A whole file, NUL-terminated, the caller's (free). MEMORIES_NOT_FOUND when there is none. */
 char *local_file_read(const char *path, size_t *bytes, struct problem *problem);
+/* The last line with something in it, or the end of a very long one; the caller's (free). NULL: none, or no such file.
+ */
+char *local_file_last_line(const char *path);
 /* A temporary file beside it, renamed: whoever opens it finds the old content or the new. `durable`: after a crash of the
  * machine too. */
 int32_t local_file_write(const char *path, const char *content, size_t bytes, mode_t mode, bool durable,

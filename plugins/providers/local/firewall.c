@@ -10,11 +10,13 @@
 static const char fresh_table[] = "table inet memories\n"
                                   "delete table inet memories\n";
 
+/* Before addresses are translated, so that ports which a container engine publishes for its containers are filtered as the
+ * node's own are. What containers and the node itself send does not come in from the network. */
 static const char head[] = "table inet memories {\n"
-                           "    chain input {\n"
-                           "        type filter hook input priority filter; policy drop;\n"
+                           "    chain incoming {\n"
+                           "        type filter hook prerouting priority mangle; policy drop;\n"
+                           "        iifname != \"eth0\" accept\n"
                            "        ct state established,related accept\n"
-                           "        iif lo accept\n"
                            "        meta l4proto { icmp, ipv6-icmp } accept\n";
 static const char tail[] = "    }\n"
                            "}\n";

@@ -42,22 +42,24 @@ const char *local_node_of_key(const char *key)
     return strncmp(key, LOCAL_NODE_PREFIX, length) || !local_node_name_allowed(key + length) ? NULL : key + length;
 }
 
+MEMORIES_PLUGIN_DESCRIPTION(
+    description,
+    "{\"version\": 1,"
+    " \"summary\": \"this machine: each node is a supervised directory, with namespaces of its own where root allows\","
+    " \"schema\": {\"properties\": {"
+    "   \"isolation\": {\"type\": \"string\", \"enum\": [\"auto\", \"process\", \"namespace\"],"
+    "     \"description\": \"process: nodes are processes on loopback addresses; namespace (root only): own network,"
+    " mounts, processes and host name; auto: namespace where possible\"}}},"
+    " \"cheap_read\": true,"
+    " \"resource_types\": {"
+    "   \"" LOCAL_NETWORK_TYPE "\": {\"title\": \"network\", \"is_node\": false, \"power\": false,"
+    "     \"replace_on\": [\"isolation\"], \"batch_max\": 0, \"timeout_s\": 60},"
+    "   \"" LOCAL_NODE_TYPE "\": {\"title\": \"node\", \"is_node\": true, \"power\": true,"
+    "     \"replace_on\": [\"isolation\", \"address\", \"access_address\", \"subnet\"], \"batch_max\": 0,"
+    "     \"timeout_s\": 600}}}")
+
 static int32_t describe(struct memories_call *call)
 {
-    static const char description[] =
-        "{\"version\": 1,"
-        " \"summary\": \"this machine: each node is a supervised directory, with namespaces of its own where root allows\","
-        " \"schema\": {\"properties\": {"
-        "   \"isolation\": {\"type\": \"string\", \"enum\": [\"auto\", \"process\", \"namespace\"],"
-        "     \"description\": \"process: nodes are processes on loopback addresses; namespace (root only): own network,"
-        " mounts, processes and host name; auto: namespace where possible\"}}},"
-        " \"cheap_read\": true,"
-        " \"resource_types\": {"
-        "   \"" LOCAL_NETWORK_TYPE "\": {\"title\": \"network\", \"is_node\": false, \"power\": false,"
-        "     \"replace_on\": [\"isolation\"], \"batch_max\": 0, \"timeout_s\": 60},"
-        "   \"" LOCAL_NODE_TYPE "\": {\"title\": \"node\", \"is_node\": true, \"power\": true,"
-        "     \"replace_on\": [\"isolation\", \"address\", \"access_address\", \"subnet\"], \"batch_max\": 0,"
-        "     \"timeout_s\": 600}}}";
     return plugin_host->result(call, description);
 }
 
@@ -85,7 +87,8 @@ static int32_t open_instance(struct memories_call *call, const char *request, vo
     struct local *local = calloc(1, sizeof *local);
     if (!local)
         return plugin_no_memory(call);
-    local->state = local_format("%s/local", state_dir);
+    AUTO_FREE char *resolved = realpath(state_dir, NULL);
+    local->state = local_format("%s/local", resolved ? resolved : state_dir);
     local->deployment = deployment ? strdup(deployment) : NULL;
     local->config = json_ref(json_get_object(document, "config"));
     if (!local->state || (deployment && !local->deployment)) {

@@ -34,7 +34,7 @@
 #define LOCAL_LAST_HOST 254
 
 struct local {
-    char *state;       /* STATE_DIR/local */
+    char *state;       /* STATE_DIR/local, STATE_DIR without symbolic links: names on the machine are made of it */
     char *deployment;  /* id, or NULL: opened for all */
     json_object *config;
 };

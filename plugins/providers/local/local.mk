@@ -20,6 +20,8 @@ plugins_providers_local_liblocal_la_SOURCES = $(local_node_client_sources) \
 	plugins/providers/local/lower.c \
 	plugins/providers/local/metrics.c \
 	plugins/providers/local/network.c \
+	plugins/providers/local/node/search_path.c \
+	plugins/providers/local/node/search_path.h \
 	plugins/providers/local/nodes.c \
 	plugins/providers/local/nodes.h \
 	plugins/providers/local/notes.c \

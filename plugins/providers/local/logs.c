@@ -1,8 +1,8 @@
 /*
  * logs.c - what the services of the nodes have written
  *
- * Every service has a file of its own, which its supervisor rotates by renaming: NAME.log, NAME.log.1 … . As tail(1) does
- * it, a header tells when the text goes on with another file.
+ * Every service has a file of its own, which its supervisor rotates by renaming: NAME.log, NAME.log.1 … . As tail(1)
+ * does it, a header tells when the text goes on with another file; a line that is not finished yet is broken there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,26 +43,39 @@ struct reader {
     struct log *logs;
     size_t count;
     size_t capacity;
-    size_t last;  /* whose text went out last, by position; NOBODY at first */
-    bool stopped;           /* nobody listens any more */
+    size_t last;    /* whose text went out last, by position; NOBODY at first */
+    bool is_midway; /* that text ended within a line */
+    bool stopped;   /* nobody listens any more */
 };
 
 /* ---- output ---- */
 
-static void send_text(struct reader *reader, const struct log *log, const char *bytes, size_t count)
+static void send_bytes(struct reader *reader, const struct log *log, const char *bytes, size_t count)
 {
-    if (reader->stopped || !count)
-        return;
-    size_t position = (size_t)(log - reader->logs);
-    if (reader->last != position) {
-        char header[512];
-        int length = snprintf(header, sizeof header, "%s==> %.*s <==\n", reader->last == NOBODY ? "" : "\n",
-                              (int)(strlen(log->file) - strlen(SUFFIX)), log->file);
-        reader->stopped = plugin_host->stream(reader->call, log->node, header, (size_t)length) != 0;
-    }
-    reader->last = position;
     if (!reader->stopped)
         reader->stopped = plugin_host->stream(reader->call, log->node, bytes, count) != 0;
+}
+
+static void send_header(struct reader *reader, const struct log *log)
+{
+    char header[512];
+    int length =
+        snprintf(header, sizeof header, "==> %.*s <==\n", (int)(strlen(log->file) - strlen(SUFFIX)), log->file);
+    if (reader->last != NOBODY && reader->is_midway)
+        send_bytes(reader, &reader->logs[reader->last], "\n", 1);
+    send_bytes(reader, log, header, (size_t)length);
+}
+
+static void send_text(struct reader *reader, const struct log *log, const char *bytes, size_t count)
+{
+    size_t position = (size_t)(log - reader->logs);
+    if (!count)
+        return;
+    if (reader->last != position)
+        send_header(reader, log);
+    send_bytes(reader, log, bytes, count);
+    reader->last = position;
+    reader->is_midway = bytes[count - 1] != '\n';
 }
 
 /* Everything from `offset` on; returns where it ends. */
@@ -127,7 +140,7 @@ static unsigned find_beginning(const struct log *log, size_t lines, off_t *offse
             *offset = 0;
             return rotation ? rotation - 1 : 0;
         }
-        *offset = lines ? find_last_lines(fd, &lines) : lseek(fd, 0, SEEK_END);
+        *offset = find_last_lines(fd, &lines);
         if (!lines)
             return rotation;
     }
@@ -327,7 +340,7 @@ static int32_t read_logs(struct reader *reader, json_object *document, struct pr
         if (!node || (wanted && strcmp(node, wanted) != 0))
             continue;
         nodes[count++] = node;
-        send_node(reader, node, lines > 0 ? (size_t)lines : 0, problem);
+        send_node(reader, node, lines > 0 ? (size_t)lines : SIZE_MAX, problem);
     }
     if (!problem->code && wanted && !count)
         problem_set(problem, MEMORIES_NOT_FOUND, "there is no node %s", wanted);

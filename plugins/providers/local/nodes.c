@@ -45,8 +45,10 @@ static uint32_t state_of_commands(const char *directory, struct problem *problem
         return MEMORIES_STATE_READY;
     problem_set(problem, MEMORIES_FAILED, "a command of the node's bootstrap failed");
     const char *cause = json_get_string(status, "commands_error");
-    problem_cause(problem, "%s", cause ? cause : "");
-    problem_hint(problem, "its output is in %s/log/commands.log", directory);
+    AUTO_FREE char *log = local_format("%s/log/commands.log", directory);
+    AUTO_FREE char *said = log ? local_file_last_line(log) : NULL;
+    problem_cause(problem, "%s%s%s", cause ? cause : "", said ? ": " : "", said ? said : "");
+    problem_hint(problem, "all that it said is in %s, if --keep-on-failure keeps the node", log ? log : directory);
     return MEMORIES_STATE_BROKEN;
 }
 
@@ -149,7 +151,7 @@ static void unplug(const struct local *local, const char *const *names, size_t c
         problem_no_memory(&problem);
     for (size_t i = 0; !problem.code && i < count; i++) {
         struct problem ignored;
-        definitions[i] = definition_read(local, names[i], &ignored);
+        definitions[i] = definition_read_retired(local, names[i], &ignored);
         spaces[i] = fabric_node_space(&fabric, names[i]);
         if (!spaces[i])
             problem_no_memory(&problem);
@@ -171,17 +173,6 @@ static void unplug(const struct local *local, const char *const *names, size_t c
     free(plugs);
 }
 
-/* The definition goes first: a node that has lost some of its data must not look like one that is only switched off, and a
- * supervisor whose start is under way (its starter was killed) ends when it finds none. */
-static void remove_definition(const struct local *local, const char *node, struct problem *problem)
-{
-    AUTO_FREE char *definition = definition_path(local, node);
-    if (!definition)
-        problem_no_memory(problem);
-    else if (unlink(definition) && errno != ENOENT)
-        problem_set_errno(problem, errno, "can't remove %s", definition);
-}
-
 /* Each step is for all nodes at once; one that failed for a node leaves the rest of it for the next try. */
 void nodes_remove(const struct local *local, const char *const *names, size_t count, struct problem *problems)
 {
@@ -201,14 +192,9 @@ void nodes_remove(const struct local *local, const char *const *names, size_t co
         }
     }
     for (size_t i = 0; i < present; i++)
-        remove_definition(local, names[positions[i]], &problems[positions[i]]);
-    /* Twice: the first waits for a start that had read its definition already, the second ends what came of it. */
-    for (int pass = 0; pass < 2; pass++) {
-        node_stop_all(jobs, present, REMOVE_TIMEOUT_MS);
-        for (size_t i = 0; i < present; i++)
-            blame(&problems[positions[i]], &jobs[i]);
-    }
-    node_sweep_all(jobs, present);
+        definition_retire(local, names[positions[i]], &problems[positions[i]]);
+    /* A start under way has read its definition already and is waited for and stopped, or will find none. */
+    node_stop_all(jobs, present, REMOVE_TIMEOUT_MS);
     for (size_t i = 0; i < present; i++)
         blame(&problems[positions[i]], &jobs[i]);
     if (geteuid() == 0)

@@ -55,11 +55,12 @@ static int note_size(json_object *notes, const char *where, json_object *value, 
                      json_object_get_string(value), machine->processors, machine->memory_gb);
 }
 
+/* Without the value, so that one note does for nodes in different zones. */
 static int note_place(json_object *notes, const char *where, json_object *value, const struct machine *machine)
 {
+    (void)value;
     (void)machine;
-    return notes_add(notes, where, "%s is recorded, not honoured: every node is on this machine",
-                     json_object_get_string(value));
+    return notes_add(notes, where, "it is recorded, not honoured: every node is on this machine");
 }
 
 static int note_processors(json_object *notes, const char *where, json_object *value, const struct machine *machine)
@@ -122,6 +123,22 @@ static int note_rules(json_object *notes, const char *where, json_object *value,
                      "reaches the nodes, and nothing else does");
 }
 
+static int note_nat(json_object *notes, const char *where, json_object *value, const struct machine *machine)
+{
+    if (!machine->has_namespaces || !json_object_get_boolean(value))
+        return 0;
+    return notes_add(
+        notes, where,
+        "it is recorded, not honoured: nodes with namespaces reach each other and this machine, and nothing else");
+}
+
+static int note_scaling(json_object *notes, const char *where, json_object *value, const struct machine *machine)
+{
+    (void)value;
+    (void)machine;
+    return notes_add(notes, where, "it is recorded, not honoured: nobody adds or removes local nodes by their load");
+}
+
 static int note_alerts(json_object *notes, const char *where, json_object *value, const struct machine *machine)
 {
     (void)machine;
@@ -168,12 +185,13 @@ static const struct {
     { NULL, "gpu", note_gpu },
     { NULL, "cidr", note_addresses },
     { "security", "rules", note_rules },
+    { "network", "nat", note_nat },
+    { NULL, "scaling", note_scaling },
     { "monitoring", "alerts", note_alerts },
     { "logging", "retention_days", note_retention },
     { "logging", "cloudwatch", note_log_service },
-    { "logging", "stackdriver", note_log_service },
     { "logging", "cloud_logging", note_log_service },
-    { "logging", "azure_monitor", note_log_service },
+    { "logging", "log_analytics", note_log_service },
 };
 
 static note_fn *find_rule(const char *parent, const char *key)

@@ -15,18 +15,37 @@
 #include "plugins/providers/local/fabric.h"
 #include "plugins/providers/local/files.h"
 #include "plugins/providers/local/local.h"
+#include "plugins/providers/local/node/search_path.h"
 #include "plugins/providers/local/notes.h"
 #include "plugins/providers/local/prepare.h"
 #include "plugins/providers/local/program.h"
 
 /* ---- isolation ---- */
 
+/* A topology whose nodes can't be mere processes says so in its spec. */
+static int32_t refuse_process(struct preparation *preparation)
+{
+    const char *topology = json_get_string(preparation->spec, "topology");
+    problem_set(&preparation->problem, MEMORIES_INVALID,
+                "expected namespace or auto, found process: the nodes of %s need a network, mounts and processes of "
+                "their own",
+                topology ? topology : "this topology");
+    problem_where(&preparation->problem, "config.isolation");
+    problem_hint(&preparation->problem, "leave isolation out, and run as root");
+    return preparation->problem.code;
+}
+
 static int32_t choose_isolation(struct preparation *preparation)
 {
     const char *configured = json_get_string(preparation->local->config, "isolation");
     const char *earlier = json_get_string(preparation->earlier, "isolation");
     const char *wanted = !configured || !strcmp(configured, "auto") ? earlier : configured;
+    bool isolated = json_get_bool(preparation->spec, "isolated", false);
     struct problem reason = { 0 };
+    if (isolated && wanted && strcmp(wanted, "namespace"))
+        return refuse_process(preparation);
+    if (isolated)
+        wanted = "namespace";
     if (!wanted || !strcmp(wanted, "namespace")) {
         fabric_probe(&reason);
         preparation->has_namespaces = reason.code == 0;
@@ -34,6 +53,9 @@ static int32_t choose_isolation(struct preparation *preparation)
     if (wanted && !strcmp(wanted, "namespace") && !preparation->has_namespaces) {
         preparation->problem = reason;
         problem_where(&preparation->problem, "config.isolation");
+        if (isolated)
+            problem_hint(&preparation->problem, "run as root on a machine where namespaces can be made: the nodes of "
+                                                "this topology can't do without");
         return reason.code;
     }
     /* Being an ordinary user is no news. */
@@ -109,7 +131,7 @@ static int32_t check_programs(struct preparation *preparation)
     if (!supervisor)
         return preparation->problem.code;
     AUTO_JSON json_object *checked = json_object_new_object();
-    AUTO_FREE char *search_path = local_service_path();
+    AUTO_FREE char *search_path = node_search_path();
     struct missing missing = { .checked = checked, .search_path = search_path };
     if (!checked || !search_path)
         return problem_no_memory(&preparation->problem);

@@ -8,18 +8,7 @@
 
 #include "plugins/common/cleanup.h"
 #include "plugins/providers/local/files.h"
-
-const char *local_libexec_directory(void)
-{
-    const char *directory = secure_getenv("MEMORIES_LIBEXEC_DIR");
-    return directory && directory[0] == '/' ? directory : LIBEXEC_DIRECTORY;
-}
-
-char *local_service_path(void)
-{
-    const char *path = getenv("PATH");
-    return local_format("%s:%s:%s", local_libexec_directory(), path ? path : "", LOCAL_SYSTEM_PATH);
-}
+#include "plugins/providers/local/node/search_path.h"
 
 static char *executable(char *path)
 {
@@ -46,7 +35,7 @@ char *local_program_find(const char *name, const char *search_path)
 
 char *local_supervisor(struct problem *problem)
 {
-    AUTO_FREE char *path = local_format("%s/memories-node", local_libexec_directory());
+    AUTO_FREE char *path = local_format("%s/memories-node", node_libexec_directory());
     if (!path) {
         problem_no_memory(problem);
         return NULL;

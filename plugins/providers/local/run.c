@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "plugins/common/cleanup.h"
+#include "plugins/providers/local/node/search_path.h"
 #include "plugins/providers/local/program.h"
 
 static int memory_file(const char *content)
@@ -60,7 +61,7 @@ static int spawn(pid_t *pid, const char *path, const struct local_run *run, int 
         posix_spawn_file_actions_destroy(&actions);
         return ENOMEM;
     }
-    static char *environment[] = { (char *)"PATH=" LOCAL_SYSTEM_PATH, (char *)"LC_ALL=C", NULL };
+    static char *environment[] = { (char *)"PATH=" NODE_SYSTEM_PATH, (char *)"LC_ALL=C", NULL };
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
@@ -102,7 +103,7 @@ int32_t local_run(struct local_run *run, const char *purpose, struct problem *pr
     AUTO_FD int errors = memory_file("");
     if (input < 0 || output < 0 || errors < 0)
         return problem_set_errno(problem, errno, "can't %s", purpose);
-    AUTO_FREE char *path = local_program_find(run->arguments[0], LOCAL_SYSTEM_PATH);
+    AUTO_FREE char *path = local_program_find(run->arguments[0], NODE_SYSTEM_PATH);
     if (!path)
         return problem_set(problem, MEMORIES_NOT_FOUND, "can't %s: %s is not installed", purpose, run->arguments[0]);
     pid_t pid;

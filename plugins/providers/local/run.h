@@ -5,7 +5,7 @@
 #include "plugins/providers/local/problem.h"
 
 struct local_run {
-    const char *const *arguments; /* program first, last element NULL; looked up in LOCAL_SYSTEM_PATH */
+    const char *const *arguments; /* program first, last element NULL; looked up in NODE_SYSTEM_PATH */
     const char *input;            /* its standard input, NULL: none */
     const char *directory;        /* working directory, NULL: the caller's */
     int held;                     /* a descriptor that it holds until it ends, 0: none */

@@ -6,15 +6,11 @@
 #include "plugins/common/plugin.h"
 
 /* consensus.json */
-extern const char schema_consensus[];
+extern const char *const consensus_description;
 
 static int32_t consensus_describe(struct memories_call *call)
 {
-    const char *description = plugin_format(call,
-                                            "{\"version\":1,\"summary\":\"a cluster that stays consistent while a "
-                                            "majority lives (etcd, Raft)\",\"schema\":%s}",
-                                            schema_consensus);
-    return description ? plugin_host->result(call, description) : plugin_no_memory(call);
+    return plugin_host->result(call, consensus_description);
 }
 
 static const struct memories_topology_ops consensus_ops = {
@@ -24,6 +20,7 @@ static const struct memories_topology_ops consensus_ops = {
     .plan = consensus_plan,
     .converge = consensus_converge,
     .status = consensus_status,
+    .release = consensus_release,
 };
 
 MEMORIES_PLUGIN(topology, consensus, MEMORIES_VERSION, "Apache-2.0", "https://github.com/memories-dev/memories",

@@ -2,7 +2,8 @@
  * consensus.h - the parts of the consensus topology
  *
  * The engine is etcd. plan.c turns a configuration into a spec; members.c asks the running members over etcd's JSON
- * gateway; status.c judges their answers for `converge` and `status`. docs/topologies/consensus.md tells the whole.
+ * gateway; status.c judges their answers for `converge` and `status`; join.c takes in members that come later, and release.c
+ * lets members go. docs/topologies/consensus.md tells the whole.
  */
 #ifndef PLUGINS_TOPOLOGIES_CONSENSUS_H
 #define PLUGINS_TOPOLOGIES_CONSENSUS_H
@@ -21,6 +22,9 @@ int32_t consensus_plan(struct memories_call *call, const char *request);
 int32_t consensus_converge(struct memories_call *call, const char *request);
 int32_t consensus_status(struct memories_call *call, const char *request);
 
+/* release.c */
+int32_t consensus_release(struct memories_call *call, const char *request);
+
 /* What is known about one member. Strings live until the slot returns. */
 struct member {
     const char *name;
@@ -28,6 +32,7 @@ struct member {
     const char *url;     /* "https://address:port", for people; NULL when the node has no address */
     const char *base;    /* "https://name:port", which TLS checks, */
     const char *connect; /* and "address:port", which is dialled */
+    const char *peer_url; /* "https://address:port" by which the members know each other; NULL as url */
     bool answered;       /* it told its status; only then: */
     bool healthy;        /* it has just served a linearizable read and has no alarm */
     bool learner;
@@ -67,8 +72,24 @@ void cluster_release(struct cluster *cluster);
 struct cluster_check {
     bool writable;
     const char *problem;    /* why it is not writable */
-    const char *difference; /* how the cluster's members differ from the nodes; NULL when they don't, or nobody knows */
+    const char *difference; /* a member that is no node; NULL when there is none, or nobody knows */
+    json_object *answer;    /* to /v3/cluster/member/list; owned; NULL: none */
+    json_object *list;      /* the members in it, borrowed */
 };
 int32_t cluster_check(struct cluster *cluster, struct cluster_check *check);
+
+/* One request to a member. `body` may be NULL after a failed allocation. */
+int32_t cluster_post(struct cluster *cluster, const struct member *member, const char *path, const char *body,
+                     const struct memories_http_response **response);
+
+/* The member's entry in the leader's list, by its name or, while it has not started, its address; NULL: none. */
+json_object *cluster_find_listed(json_object *list, const struct member *member);
+bool cluster_has_learner(json_object *list);
+/* Announces a member to the cluster: as a learner, which has no vote yet. */
+int32_t cluster_add_learner(struct cluster *cluster, const struct member *member,
+                            const struct memories_http_response **response);
+
+/* join.c: takes in the nodes that are no members yet, one at a time. *waiting: what to wait for; NULL: nothing. */
+int32_t cluster_join(struct cluster *cluster, const struct cluster_check *check, const char **waiting);
 
 #endif

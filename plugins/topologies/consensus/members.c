@@ -11,6 +11,7 @@
 #include "plugins/topologies/consensus/consensus.h"
 
 #define CLIENT_PORT 2379
+#define PEER_PORT 2380
 
 const char *cluster_keep(struct cluster *cluster, const char *text)
 {
@@ -25,17 +26,19 @@ static uint64_t get_number(json_object *object, const char *key)
     return text ? strtoull(text, NULL, 10) : 0;
 }
 
-static int client_port(json_object *spec_node)
+/* A node's ports are its client port and its peer port (plan.c). */
+static int port_at(json_object *spec_node, size_t index, int otherwise)
 {
     json_object *ports = json_get_array(json_get_object(spec_node, "bootstrap"), "ports");
-    return json_count(ports) ? json_object_get_int(json_at(ports, 0)) : CLIENT_PORT;
+    return index < json_count(ports) ? json_object_get_int(json_at(ports, index)) : otherwise;
 }
 
 static int32_t read_member(struct cluster *cluster, struct member *member, json_object *node, json_object *spec_node)
 {
     struct memories_call *call = cluster->call;
     const char *address = json_get_string(json_get_object(node, "outputs"), "address");
-    int port = client_port(spec_node);
+    const char *inside = json_get_string(json_get_object(node, "outputs"), "private_address");
+    int port = port_at(spec_node, 0, CLIENT_PORT);
     member->name = json_get_string(node, "name");
     member->state = json_get_string(node, "state");
     if (!member->name || !member->state)
@@ -45,7 +48,10 @@ static int32_t read_member(struct cluster *cluster, struct member *member, json_
     member->connect = http_authority(call, address, port);
     member->url = plugin_format(call, "https://%s", member->connect ? member->connect : "");
     member->base = plugin_format(call, "https://%s:%d", member->name, port);
-    return member->connect && member->url && member->base ? MEMORIES_OK : plugin_no_memory(call);
+    const char *peer = http_authority(call, inside ? inside : address, port_at(spec_node, 1, PEER_PORT));
+    member->peer_url = plugin_format(call, "https://%s", peer ? peer : "");
+    bool complete = member->connect && member->url && member->base && peer && member->peer_url;
+    return complete ? MEMORIES_OK : plugin_no_memory(call);
 }
 
 static int32_t read_cluster(struct cluster *cluster)
@@ -249,19 +255,63 @@ static bool is_node(const struct cluster *cluster, const char *name)
     return false;
 }
 
-/* A list that is as long as the nodes' and holds only nodes holds all of them: etcd's own names are unique here. */
+static bool is_peer(const struct cluster *cluster, json_object *entry)
+{
+    json_object *urls = json_get_array(entry, "peerURLs");
+    const char *url = json_count(urls) ? json_object_get_string(json_at(urls, 0)) : "";
+    for (size_t i = 0; i < cluster->count; i++)
+        if (cluster->members[i].peer_url && !strcmp(cluster->members[i].peer_url, url))
+            return true;
+    return false;
+}
+
+/* A member that has been announced and has not started yet has no name, but an address. */
 static const char *find_difference(struct cluster *cluster, json_object *members)
 {
     for (size_t i = 0; i < json_count(members); i++) {
         const char *name = json_get_string(json_at(members, i), "name");
-        if (!name || !is_node(cluster, name))
+        bool has_name = name && *name;
+        if (has_name ? !is_node(cluster, name) : !is_peer(cluster, json_at(members, i)))
             return cluster_keep(cluster, plugin_format(cluster->call, "its member %s is no node of the deployment",
-                                                       name ? name : "without name"));
+                                                       has_name ? name : "without name"));
     }
-    if (json_count(members) == cluster->count)
-        return NULL;
-    return cluster_keep(cluster, plugin_format(cluster->call, "it has %zu members, and the deployment %zu nodes",
-                                               json_count(members), cluster->count));
+    return NULL;
+}
+
+json_object *cluster_find_listed(json_object *list, const struct member *member)
+{
+    for (size_t i = 0; i < json_count(list); i++) {
+        json_object *entry = json_at(list, i), *urls = json_get_array(entry, "peerURLs");
+        const char *name = json_get_string(entry, "name");
+        const char *url = json_count(urls) ? json_object_get_string(json_at(urls, 0)) : "";
+        if (name && *name ? !strcmp(name, member->name) : member->peer_url && !strcmp(url, member->peer_url))
+            return entry;
+    }
+    return NULL;
+}
+
+bool cluster_has_learner(json_object *list)
+{
+    for (size_t i = 0; i < json_count(list); i++)
+        if (json_get_bool(json_at(list, i), "isLearner", false))
+            return true;
+    return false;
+}
+
+int32_t cluster_post(struct cluster *cluster, const struct member *member, const char *path, const char *body,
+                     const struct memories_http_response **response)
+{
+    struct memories_http_request request = request_to(cluster, member, path, body ? body : "");
+    if (!body)
+        return plugin_no_memory(cluster->call);
+    return http_send_all(cluster->call, &request, 1, response);
+}
+
+int32_t cluster_add_learner(struct cluster *cluster, const struct member *member,
+                            const struct memories_http_response **response)
+{
+    const char *body = plugin_format(cluster->call, "{\"peerURLs\":[\"%s\"],\"isLearner\":true}", member->peer_url);
+    return cluster_post(cluster, cluster->leader, "/v3/cluster/member/add", body, response);
 }
 
 int32_t cluster_check(struct cluster *cluster, struct cluster_check *check)
@@ -279,9 +329,9 @@ int32_t cluster_check(struct cluster *cluster, struct cluster_check *check)
     check->writable = responses[0]->status == 200;
     if (!check->writable)
         check->problem = cluster_keep(cluster, http_problem(cluster->call, responses[0]));
-    AUTO_JSON json_object *list = responses[1]->status == 200 ? json_tokener_parse(responses[1]->body) : NULL;
-    json_object *members = json_get_array(list, "members");
-    if (members)
-        check->difference = find_difference(cluster, members);
+    check->answer = responses[1]->status == 200 ? json_tokener_parse(responses[1]->body) : NULL;
+    check->list = json_get_array(check->answer, "members");
+    if (check->list)
+        check->difference = find_difference(cluster, check->list);
     return MEMORIES_OK;
 }

@@ -34,7 +34,8 @@ struct wish {
     int peer_port;
     int count;
     const char *names[NODES_MAX];
-    const char *initial_cluster;
+    json_object *founders; /* names of the members that the cluster was formed of; NULL: all */
+    json_object *joined;   /* {name: members when it came} of the members that came later; NULL: none */
 };
 
 static int majority(int count)
@@ -223,6 +224,8 @@ static int32_t read_wish(struct wish *wish, struct spec *spec)
         .node_specs = node_specs,
         .min_nodes = min_nodes,
         .max_nodes = max_nodes,
+        .founders = json_get_array(spec->request, "founders"),
+        .joined = json_get_object(spec->request, "joined"),
         .client_port = (int)json_get_int(consensus, "client_port", CLIENT_PORT),
         .peer_port = (int)json_get_int(consensus, "peer_port", PEER_PORT),
         .count = node_specs ? (int)json_count(node_specs) : min_nodes,
@@ -241,13 +244,27 @@ static int32_t read_wish(struct wish *wish, struct spec *spec)
     return MEMORIES_OK;
 }
 
-/* "node1=https://%{node1}:2380,…": the core puts the addresses in. */
-static const char *make_initial_cluster(const struct wish *wish)
+static bool is_in(json_object *names, const char *name)
 {
+    for (size_t i = 0; i < json_count(names); i++)
+        if (!strcmp(json_object_get_string(json_at(names, i)), name))
+            return true;
+    return false;
+}
+
+/* "node1=https://%{node1}:2380,…": the core puts the addresses in. etcd reads this at a member's very first start only: it
+ * names the members that were there then, so that it stays as it is, and no member is restarted, when others come. */
+static const char *make_initial_cluster(const struct wish *wish, int index)
+{
+    json_object *joined = json_get_array(wish->joined, wish->names[index]);
+    json_object *present = joined ? joined : wish->founders;
     const char *cluster = "";
-    for (int i = 0; cluster && i < wish->count; i++)
-        cluster = plugin_format(wish->spec->call, "%s%s%s=https://%%{%s}:%d", cluster, i ? "," : "", wish->names[i],
-                                wish->names[i], wish->peer_port);
+    for (int i = 0; cluster && i < wish->count; i++) {
+        if (present && !is_in(present, wish->names[i]))
+            continue;
+        cluster = plugin_format(wish->spec->call, "%s%s%s=https://%%{%s}:%d", cluster, *cluster ? "," : "",
+                                wish->names[i], wish->names[i], wish->peer_port);
+    }
     return cluster;
 }
 
@@ -280,8 +297,8 @@ static void add_command(struct wish *wish, json_object *service, int index)
         { "--advertise-client-urls", client_url },
         { "--listen-peer-urls", peer_url },
         { "--initial-advertise-peer-urls", peer_url },
-        { "--initial-cluster", wish->initial_cluster },
-        { "--initial-cluster-state", "new" },
+        { "--initial-cluster", make_initial_cluster(wish, index) },
+        { "--initial-cluster-state", json_get(wish->joined, wish->names[index]) ? "existing" : "new" },
         { "--initial-cluster-token", wish->spec->deployment },
         { "--heartbeat-interval", plugin_format(call, "%d", heartbeat_interval_ms(wish)) },
         { "--election-timeout", plugin_format(call, "%d", election_timeout_ms(wish)) },
@@ -346,8 +363,8 @@ static int32_t add_network(struct wish *wish)
 {
     const int inside[] = { wish->client_port, wish->peer_port };
     const struct spec_opening openings[] = {
-        { "memories-members", "network", inside, 2 },
-        { "memories-clients", SPEC_ANYWHERE, inside, 1 },
+        { "memories-members", "tcp", "network", inside, 2 },
+        { "memories-clients", "tcp", SPEC_ANYWHERE, inside, 1 },
     };
     return spec_network(wish->spec, openings, ARRAY_COUNT(openings));
 }
@@ -365,11 +382,12 @@ int32_t consensus_plan(struct memories_call *call, const char *request)
         code = add_network(&wish);
     if (code)
         return code;
-    wish.initial_cluster = make_initial_cluster(&wish);
     for (int i = 0; i < wish.count; i++)
         add_node(&wish, i);
-    /* One at a time, so that a majority always runs. */
-    spec.failed |= json_set_int(json_set_new_object(spec.document, "rollout"), "max_unavailable", 1);
+    /* One at a time, so that a majority always runs; and with its data: a member without can't come back. */
+    json_object *rollout = json_set_new_object(spec.document, "rollout");
+    spec.failed |= json_set_int(rollout, "max_unavailable", 1);
+    spec.failed |= json_set_bool(rollout, "replace", false);
     warn_even(&wish);
     warn_zones(&wish);
     return spec_finish(&spec);

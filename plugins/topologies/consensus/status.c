@@ -59,15 +59,21 @@ int32_t consensus_converge(struct memories_call *call, const char *request)
 {
     AUTO_CLUSTER struct cluster cluster;
     struct cluster_check check = { 0 };
+    const char *joining = NULL;
     int32_t code = cluster_ask(&cluster, call, request);
     if (!code && cluster.leader)
         code = cluster_check(&cluster, &check);
+    if (!code && !check.difference)
+        code = cluster_join(&cluster, &check, &joining);
+    json_object_put(check.answer);
     if (code)
         return code;
     if (cluster.out_of_memory)
         return plugin_no_memory(call);
     if (check.difference)
         return fail_on_difference(&cluster, check.difference);
+    if (joining)
+        return wait_on(&cluster, joining);
     const struct member *waiting = first_problem(&cluster);
     if (waiting)
         return wait_on(&cluster, plugin_format(call, "%zu of %zu members are healthy; waiting for %s: %s",

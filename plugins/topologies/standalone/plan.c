@@ -188,7 +188,7 @@ int32_t standalone_plan(struct memories_call *call, const char *request)
         code = read_wish(&wish, &spec);
     if (code)
         return code;
-    const struct spec_opening opening = { "memories-workload", SPEC_ANYWHERE, wish.ports, wish.port_count };
+    const struct spec_opening opening = { "memories-workload", "tcp", SPEC_ANYWHERE, wish.ports, wish.port_count };
     code = spec_network(&spec, &opening, 1);
     if (code)
         return code;

@@ -6,13 +6,11 @@
 #include "plugins/common/plugin.h"
 
 /* standalone.json */
-extern const char schema_standalone[];
+extern const char *const standalone_description;
 
 static int32_t standalone_describe(struct memories_call *call)
 {
-    const char *description = plugin_format(
-        call, "{\"version\":1,\"summary\":\"one node that runs a workload\",\"schema\":%s}", schema_standalone);
-    return description ? plugin_host->result(call, description) : plugin_no_memory(call);
+    return plugin_host->result(call, standalone_description);
 }
 
 static const struct memories_topology_ops standalone_ops = {

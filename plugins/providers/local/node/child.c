@@ -12,51 +12,12 @@
 #include <sys/wait.h>
 
 #include "plugins/providers/local/node/base.h"
-
-static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-static bool has_directory(const char *list, const char *directory, size_t length)
-{
-    for (const char *at = list; *at; at += strcspn(at, ":"), at += *at == ':')
-        if (strcspn(at, ":") == length && !strncmp(at, directory, length))
-            return true;
-    return false;
-}
-
-/* Appends the absolute directories of `from` that are not in `list` yet. */
-static void add_directories(char *list, const char *from)
-{
-    for (; *from; from += strcspn(from, ":"), from += *from == ':') {
-        size_t length = strcspn(from, ":");
-        if (*from != '/' || has_directory(list, from, length))
-            continue;
-        if (*list)
-            strcat(list, ":");
-        strncat(list, from, length);
-    }
-}
-
-/* The variables are for those who run an uninstalled tree, or keep programs in their home; a set-id program obeys
- * neither. */
-static char *make_search_path(void)
-{
-    const char *libexec = secure_getenv("MEMORIES_LIBEXEC_DIR");
-    const char *path = secure_getenv("PATH");
-    libexec = libexec && *libexec ? libexec : LIBEXEC_DIRECTORY;
-    path = path ? path : "";
-    char *list = calloc(1, strlen(libexec) + strlen(path) + sizeof default_path + 3);
-    if (!list)
-        return NULL;
-    add_directories(list, libexec);
-    add_directories(list, path);
-    add_directories(list, default_path);
-    return list;
-}
+#include "plugins/providers/local/node/search_path.h"
 
 int32_t child_setup_init(struct child_setup *setup, int directory, const char *path, struct node_error *error)
 {
     *setup = (struct child_setup){ .mark = path, .home_directory = -1 };
-    setup->search_path = make_search_path();
+    setup->search_path = node_search_path();
     if (!setup->search_path || asprintf(&setup->home, "%s/data", path) < 0) {
         setup->home = NULL;
         return node_fail(error, MEMORIES_NO_MEMORY, "out of memory");
@@ -116,40 +77,52 @@ char *child_find_program(const struct child_setup *setup, const char *name, cons
     return NULL;
 }
 
-/* PATH, HOME, LANG, the mark, then the service's own, which may replace all but the mark. */
-static char **make_environment(const struct child_setup *setup, char *const *own)
-{
-    size_t count = 0;
-    while (own && own[count])
-        count++;
-    char **environment = calloc(count + 5, sizeof *environment);
-    if (!environment)
-        return NULL;
-    size_t used = 0;
-    if (asprintf(&environment[used++], NODE_MARK "=%s", setup->mark) < 0)
-        environment[--used] = NULL;
-    const char *const standard[][2] = { { "PATH", setup->search_path },
-                                        { "HOME", setup->home },
-                                        { "LANG", "C.UTF-8" } };
-    for (size_t i = 0; used && i < ARRAY_COUNT(standard); i++) {
-        bool replaced = false;
-        size_t length = strlen(standard[i][0]);
-        for (size_t k = 0; k < count; k++)
-            replaced = replaced || (!strncmp(own[k], standard[i][0], length) && own[k][length] == '=');
-        if (!replaced && asprintf(&environment[used++], "%s=%s", standard[i][0], standard[i][1]) < 0)
-            environment[--used] = NULL;
-    }
-    for (size_t k = 0; used && k < count; k++)
-        if (strncmp(own[k], NODE_MARK "=", sizeof NODE_MARK) && !(environment[used++] = strdup(own[k])))
-            used--;
-    return environment;
-}
-
 static void free_environment(char **environment)
 {
     for (char **variable = environment; variable && *variable; variable++)
         free(*variable);
     free(environment);
+}
+
+static bool defines(char *const *environment, const char *name)
+{
+    size_t length = strlen(name);
+    for (; environment && *environment; environment++)
+        if (!strncmp(*environment, name, length) && (*environment)[length] == '=')
+            return true;
+    return false;
+}
+
+static bool add_variable(char **environment, size_t *count, const char *name, const char *value)
+{
+    if (asprintf(&environment[*count], "%s=%s", name, value) < 0) {
+        environment[*count] = NULL;
+        return false;
+    }
+    ++*count;
+    return true;
+}
+
+/* The mark, PATH, HOME, LANG, then the service's own, which may replace all but the mark. NULL: no memory. */
+static char **make_environment(const struct child_setup *setup, char *const *own)
+{
+    size_t own_count = 0, count = 0;
+    while (own && own[own_count])
+        own_count++;
+    char **environment = calloc(own_count + 5, sizeof *environment);
+    bool good = environment && add_variable(environment, &count, NODE_MARK, setup->mark);
+    const char *const standard[][2] = { { "PATH", setup->search_path },
+                                        { "HOME", setup->home },
+                                        { "LANG", "C.UTF-8" } };
+    for (size_t i = 0; good && i < ARRAY_COUNT(standard); i++)
+        good = defines(own, standard[i][0]) || add_variable(environment, &count, standard[i][0], standard[i][1]);
+    for (size_t i = 0; good && i < own_count; i++)
+        if (strncmp(own[i], NODE_MARK "=", sizeof NODE_MARK))
+            good = (environment[count++] = strdup(own[i])) != NULL;
+    if (good)
+        return environment;
+    free_environment(environment);
+    return NULL;
 }
 
 /* In the child. Ignored signals and the mask would outlive the exec; the program shall start with neither. */

@@ -88,6 +88,24 @@ static void make_link_target(const char *path)
         close(file);
 }
 
+/* An /etc of its own: what the node's programs write there is neither seen nor left on the machine. Where the kernel can't
+ * lay one directory over another the node writes into the machine's. */
+static void mount_etc(int directory, json_object *notes)
+{
+    static const char *const parts[] = { "run/etc", "run/etc/changes", "run/etc/work" };
+    char options[256];
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
+        if (mkdirat(directory, parts[i], 0755) && errno != EEXIST) {
+            add_note(notes, errno, "the node has no /etc of its own: can't make", parts[i]);
+            return;
+        }
+    snprintf(options, sizeof options,
+             "lowerdir=/etc,upperdir=/proc/self/fd/%d/run/etc/changes,workdir=/proc/self/fd/%d/run/etc/work", directory,
+             directory);
+    if (mount("overlay", "/etc", "overlay", MS_NOSUID | MS_NODEV, options))
+        add_note(notes, errno, "the node has no", "/etc of its own");
+}
+
 /* Puts a file of the node's in the place of one in /etc. */
 static int32_t replace_file(int directory, const char *name, const char *target, const char *content,
                             json_object *notes, struct node_error *error)
@@ -210,6 +228,7 @@ int32_t namespaces_furnish(const struct node_definition *definition, const struc
     if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL))
         return node_fail_errno(error, errno, "can't part the node's mounts from the machine's");
     int32_t failed = mount_run(directory, path, error);
+    mount_etc(directory, notes);
     if (!failed)
         failed = replace_files(definition, directory, notes, error);
     if (!failed && mount("proc", "/proc", "proc", PLAIN_MOUNT, NULL))

@@ -42,6 +42,8 @@ plugins_providers_local_node_memories_node_SOURCES = \
 	plugins/providers/local/node/process.h \
 	plugins/providers/local/node/record.c \
 	plugins/providers/local/node/record.h \
+	plugins/providers/local/node/search_path.c \
+	plugins/providers/local/node/search_path.h \
 	plugins/providers/local/node/service.c \
 	plugins/providers/local/node/service.h \
 	plugins/providers/local/node/supervisor.c \

@@ -124,17 +124,17 @@ static void sweep_all_processes(struct sweeping *all, size_t count)
 }
 
 /* At most AT_ONCE nodes. Locks are taken in the order of the paths, so that two sweeps never wait for each other. */
-static void sweep_some(struct node_job *nodes, size_t count)
+static void sweep_some(struct node_job *const *nodes, size_t count)
 {
     struct sweeping all[AT_ONCE];
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
-        nodes[i].result = MEMORIES_OK;
-        char *path = realpath(nodes[i].directory, NULL);
+        nodes[i]->result = MEMORIES_OK;
+        char *path = realpath(nodes[i]->directory, NULL);
         if (path)
-            all[used++] = (struct sweeping){ .job = &nodes[i], .path = path, .directory = -1, .lock = -1 };
+            all[used++] = (struct sweeping){ .job = nodes[i], .path = path, .directory = -1, .lock = -1 };
         else if (errno != ENOENT)
-            nodes[i].result = node_fail_errno(&nodes[i].error, errno, "can't use %s", nodes[i].directory);
+            nodes[i]->result = node_fail_errno(&nodes[i]->error, errno, "can't use %s", nodes[i]->directory);
     }
     qsort(all, used, sizeof *all, compare_sweeping);
     for (size_t i = 0; i < used; i++)
@@ -153,8 +153,15 @@ static void sweep_some(struct node_job *nodes, size_t count)
 
 size_t node_sweep_all(struct node_job *nodes, size_t count)
 {
-    for (size_t first = 0; first < count; first += AT_ONCE)
-        sweep_some(nodes + first, count - first < AT_ONCE ? count - first : AT_ONCE);
+    struct node_job *some[AT_ONCE];
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        some[used++] = &nodes[i];
+        if (used < AT_ONCE && i + 1 < count)
+            continue;
+        sweep_some(some, used);
+        used = 0;
+    }
     return count_failed(nodes, count);
 }
 
@@ -455,14 +462,6 @@ char *node_status(const char *directory, uint32_t timeout_ms, struct node_error 
 
 /* --- stop ------------------------------------------------------------------------------------------------------- */
 
-/* Nobody shall meet a node half started: waits until whoever changes it now is done. */
-static void await_change(int directory)
-{
-    AUTO_FD int lock = openat(directory, NODE_LOCK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (lock >= 0)
-        node_lock_take(lock, NODE_LOCK_CHANGE, true);
-}
-
 /* The process that made the socket, as this process sees it. */
 static bool hold_peer(int fd, struct process *process)
 {
@@ -471,11 +470,10 @@ static bool hold_peer(int fd, struct process *process)
     return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) && process_hold(process, peer.pid, 0);
 }
 
-static bool hold_recorded(int directory, struct process *process)
+static bool hold_recorded(int lock, struct process *process)
 {
-    AUTO_FD int lock = openat(directory, NODE_LOCK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct node_record record;
-    return lock >= 0 && node_record_read(lock, &record) && node_record_hold(&record, process);
+    return node_record_read(lock, &record) && node_record_hold(&record, process);
 }
 
 static bool tell_by_socket(int directory, struct process *supervisor)
@@ -489,9 +487,9 @@ static bool tell_by_socket(int directory, struct process *supervisor)
     return false;
 }
 
-static bool tell_by_signal(int directory, struct process *supervisor)
+static bool tell_by_signal(int lock, struct process *supervisor)
 {
-    if (!hold_recorded(directory, supervisor))
+    if (!hold_recorded(lock, supervisor))
         return false;
     if (!process_kill(supervisor, SIGTERM))
         return true;
@@ -499,7 +497,25 @@ static bool tell_by_signal(int directory, struct process *supervisor)
     return false;
 }
 
-/* Tells the supervisor to stop; none is held when it does not run (result MEMORIES_OK) or can't be reached. */
+/* Waits until whoever changes the node now is done, and keeps others from it. -1: nothing to stop, or an error. */
+static int lock_for_stop(int directory, struct node_job *job)
+{
+    AUTO_FD int lock = openat(directory, NODE_LOCK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (lock >= 0 && !node_lock_take(lock, NODE_LOCK_CHANGE, true)) {
+        int taken = lock;
+        lock = -1;
+        return taken;
+    }
+    if (lock >= 0 || errno != ENOENT)
+        job->result = node_fail_errno(&job->error, errno, "can't lock %s/" NODE_LOCK_FILE, job->directory);
+    return -1;
+}
+
+/*
+ * Tells the supervisor to stop; none is held when it does not run (result MEMORIES_OK) or can't be reached. Meanwhile
+ * nobody else starts or sweeps the node, so a supervisor that can be reached neither way is one at its very end, which
+ * is waited for.
+ */
 static void begin_stop(struct node_job *job, struct process *supervisor)
 {
     *supervisor = (struct process)PROCESS_NONE;
@@ -507,11 +523,20 @@ static void begin_stop(struct node_job *job, struct process *supervisor)
     AUTO_FD int directory = open_directory(job->directory);
     if (directory < 0)
         return;
-    await_change(directory);
-    if (!is_running_in(directory) || tell_by_socket(directory, supervisor) || tell_by_signal(directory, supervisor))
-        return;
-    if (is_running_in(directory))
-        job->result = node_fail(&job->error, MEMORIES_FAILED, "the supervisor of %s can't be found", job->directory);
+    AUTO_FD int lock = lock_for_stop(directory, job);
+    int64_t deadline_ms = node_monotonic_ms() + KILL_TIMEOUT_MS;
+    while (lock >= 0 && node_lock_held(lock, NODE_LOCK_ALIVE)) {
+        if (tell_by_socket(directory, supervisor) || tell_by_signal(lock, supervisor))
+            return;
+        if (node_monotonic_ms() > deadline_ms) {
+            job->result =
+                node_fail(&job->error, MEMORIES_FAILED, "the supervisor of %s can't be found", job->directory);
+            node_hint(&job->error,
+                      "some process holds the file " NODE_LOCK_FILE " there: see `fuser -v`, end it, try again");
+            return;
+        }
+        poll(NULL, 0, 1);
+    }
 }
 
 static void finish_stop(struct node_job *job, const struct process *supervisor, int64_t deadline_ms)
@@ -527,6 +552,8 @@ static void finish_stop(struct node_job *job, const struct process *supervisor, 
 static void stop_some(struct node_job *nodes, size_t count, uint32_t timeout_ms)
 {
     struct process supervisors[AT_ONCE];
+    struct node_job *stopped[AT_ONCE];
+    size_t stopped_count = 0;
     int64_t deadline_ms = node_monotonic_ms() + timeout_ms;
     for (size_t i = 0; i < count; i++)
         begin_stop(&nodes[i], &supervisors[i]);
@@ -535,8 +562,10 @@ static void stop_some(struct node_job *nodes, size_t count, uint32_t timeout_ms)
             finish_stop(&nodes[i], &supervisors[i], deadline_ms);
         process_release(&supervisors[i]);
         if (nodes[i].result == MEMORIES_OK)
-            nodes[i].result = node_sweep(nodes[i].directory, &nodes[i].error);
+            stopped[stopped_count++] = &nodes[i];
     }
+    /* Together: one search finds the processes that all of them have left. */
+    sweep_some(stopped, stopped_count);
 }
 
 size_t node_stop_all(struct node_job *nodes, size_t count, uint32_t timeout_ms)

@@ -19,7 +19,7 @@
 
 enum node_lock_byte {
     NODE_LOCK_ALIVE = 0,  /* held by the supervisor as long as it lives */
-    NODE_LOCK_CHANGE = 1, /* held by whoever starts or sweeps the node, until that is done */
+    NODE_LOCK_CHANGE = 1, /* held by whoever starts, stops or sweeps the node, until that is done or told */
 };
 
 struct node_record {

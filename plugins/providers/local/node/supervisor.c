@@ -115,6 +115,7 @@ static void command_ended(struct supervisor *supervisor, int status)
     struct commands *commands = &supervisor->commands;
     commands->pid = 0;
     commands->kill_at_ms = INT64_MAX;
+    output_drain(&commands->output, true); /* so that its last words are in the log when its end is known */
     if (!WIFEXITED(status) || WEXITSTATUS(status)) {
         char why[64];
         describe_status(status, why, sizeof why);
