@@ -112,7 +112,8 @@ static void check_code(struct memories_call *call, int32_t code)
         call_defect(call, "returned %d, which is no code of memories/plugin.h", code);
     else if (!code && call->failure)
         call_defect(call, "returned 0 after it reported a failure: %s", memories_error_message(call->failure));
-    else if (code && !call->failure && code != MEMORIES_NO_MEMORY && !(code == MEMORIES_CANCELLED && is_stopping(call->environment)))
+    else if (code && !call->failure && code != MEMORIES_NO_MEMORY &&
+             !(code == MEMORIES_CANCELLED && is_stopping(call->environment)))
         call_defect(call, "returned %d (%s) and didn't report why", code, memories_code_name(code));
 }
 

@@ -27,7 +27,7 @@ GATEWAY, OPERATOR = "169.254.0.1", "203.0.113.1"
 libc = ctypes.CDLL(None, use_errno=True)
 
 # Programs of a machine that this one has not.
-STUBS = {"systemctl": "printf '%s\\n' \"$*\" >\"$MACHINE/control\"", 
+STUBS = {"systemctl": "printf '%s\\n' \"$*\" >\"$MACHINE/control\"",
          "cloud-init": f"[ \"$*\" = 'single --name write_files --frequency always' ] && exec '{os.path.abspath(__file__)}' "
                        "--write-files \"$MACHINE\"",
          "dpkg-query": "exit 0", "apt-get": "echo 'there is nothing to install from' >&2; exit 100",
