@@ -31,7 +31,7 @@ has_new_leader() {
     now=$(status "$id") || return 1
     [ "$(field leader "$now")" != None ] && [ "$(field term "$now")" -gt "$term" ]
 }
-is_running() { [ "$(field status "$(status "$id")")" = running ]; }
+is_running() { [ "$(field status "$(status "$1")")" = running ]; }
 
 walk() {
     isolation=$1
@@ -62,7 +62,7 @@ walk() {
     kill -9 "$victim"
     wait_until 60 has_new_leader
     echo "$isolation: $leader killed; $(field leader "$now") seen as leader after $(($(date +%s%3N) - killed)) ms"
-    wait_until 60 is_running
+    wait_until 60 is_running "$id"
     contains "$(ask "$leader" /v3/kv/range "{\"key\":\"$(b64 colour)\"}")" "$(b64 green)"
 
     # stop and start keep data and identity
@@ -74,7 +74,7 @@ walk() {
     expect 0 memories list --json
     contains "$out" '"status":"stopped"'
     expect 0 memories start "$id"
-    wait_until 60 is_running
+    wait_until 60 is_running "$id"
     contains "$(ask node2 /v3/kv/range "{\"key\":\"$(b64 colour)\"}")" "$(b64 green)"
     equal "$(status "$id" | python3 -c 'import json, sys; print([m.get("id") for m in json.load(sys.stdin)["members"]])')" "$ids"
 
@@ -83,13 +83,13 @@ walk() {
     kill -9 "$supervisor"
     wait_until 60 node_is_stopped node1
     expect 0 memories start "$id"
-    wait_until 60 is_running
+    wait_until 60 is_running "$id"
 
     # a second one at the same time
     expect 0 memories deploy "$srcdir/examples/custom-network.yaml" --provider local --set isolation="$isolation"
     other=$(printf '%s\n' "$out" | sed -n 's/^Deployment ID: //p')
-    equal "$(field status "$(status "$other")")" running
-    equal "$(field status "$(status "$id")")" running
+    wait_until 60 is_running "$other"
+    wait_until 60 is_running "$id"
     expect 0 memories delete "$other"
 
     expect 0 memories delete "$id"
