@@ -38,6 +38,10 @@ has_new_leader() {
     [ "$(field leader "$now")" != None ] && [ "$(field term "$now")" -gt "$term" ]
 }
 is_running() { [ "$(field status "$(status "$1")")" = running ]; }
+node_is_stopped() {
+    memories show "$id" --json | python3 -c 'import json, sys
+sys.exit(next(r for r in json.load(sys.stdin)["resources"] if r.get("node") == sys.argv[1])["state"] != "stopped")' "$1"
+}
 
 walk() {
     isolation=$1
@@ -98,9 +102,9 @@ walk() {
     expect 0 memories start "$id"
     wait_until 60 is_running "$id"
 
-    # a second one at the same time
-    expect 0 memories deploy "$srcdir/examples/custom-network.yaml" --provider local --set isolation="$isolation"
-    other=$(printf '%s\n' "$out" | sed -n 's/^Deployment ID: //p')
+    # a second one at the same time, which has the same addresses inside
+    expect 0 memories deploy "$srcdir/examples/consensus.yaml" --provider local --set isolation="$isolation"
+    other=$(id_in "$out")
     wait_until 60 is_running "$other"
     wait_until 60 is_running "$id"
     expect 0 memories delete "$other"
