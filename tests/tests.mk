@@ -11,16 +11,12 @@ include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 include tests/unit/local.mk
 include tests/unit/aws.mk
+include tests/simulators/aws/aws.mk
 include tests/end_to_end/end_to_end.mk
 include tests/cli/cli_tests.mk
 include tests/kit/kit.mk
 TESTS += tests/style.sh
-EXTRA_DIST += tests/env.sh tests/aws.sh tests/style.sh
-EXTRA_DIST += tests/simulators/aws/catalog.py tests/simulators/aws/check.py tests/simulators/aws/ec2.py \
-	tests/simulators/aws/elsewhere.py tests/simulators/aws/faults.py tests/simulators/aws/instances.py \
-	tests/simulators/aws/machine.py tests/simulators/aws/machines.py tests/simulators/aws/model.py \
-	tests/simulators/aws/services.py tests/simulators/aws/signature.py \
-	tests/simulators/aws/simulator.py tests/simulators/aws/wire.py tests/simulators/aws/world.py
+EXTRA_DIST += tests/env.sh tests/style.sh
 
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)

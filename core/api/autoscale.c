@@ -235,9 +235,13 @@ static int make_decision(struct session *session, struct decision *decision, mem
 static int act(struct loop *loop, const struct decision *decision, memories_error **error)
 {
     const struct memories_group_size size = { decision->group, (uint32_t)decision->wanted };
-    memories_deployment *deployment = update_scale(loop->context, loop->id, &size, 1, 0, error);
+    AUTO_ERROR memories_error *problem = NULL;
+    memories_deployment *deployment = update_scale(loop->context, loop->id, &size, 1, 0, &problem);
     memories_deployment_free(deployment);
-    return deployment ? 0 : MEMORIES_FAILED;
+    /* Somebody else was faster: the next turn sees what became of it. */
+    if (deployment || memories_error_code(problem) == MEMORIES_BUSY)
+        return 0;
+    return error_move(error, STEAL(problem));
 }
 
 static int take_turn(struct loop *loop, struct session *session, memories_error **error)

@@ -105,7 +105,8 @@ walk() {
     # a second one at the same time, which has the same addresses inside
     expect 0 memories deploy "$srcdir/examples/consensus.yaml" --provider local --set isolation="$isolation"
     other=$(id_in "$out")
-    is_running "$other" || fail "the second does not run beside the first"
+    wait_until 60 is_running "$other"
+    wait_until 60 is_running "$id"
     expect 0 memories delete "$other"
     is_running "$id" || fail "the first does not outlive the second"
 }

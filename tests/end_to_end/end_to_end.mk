@@ -1,9 +1,7 @@
 # Scripts that use the programs as a person does; each begins with `. "$srcdir/tests/env.sh"`. One line a test here.
-end_to_end_tests = tests/end_to_end/aws_life.sh tests/end_to_end/aws_plan.sh tests/end_to_end/aws_simulator.sh \
-	tests/end_to_end/cli.sh tests/end_to_end/consensus.sh tests/end_to_end/crash.sh \
+end_to_end_tests = tests/end_to_end/cli.sh tests/end_to_end/consensus.sh tests/end_to_end/crash.sh \
 	tests/end_to_end/examples.sh tests/end_to_end/image.sh tests/end_to_end/libcurl.sh tests/end_to_end/members.sh \
-	tests/end_to_end/observe.sh \
-	tests/end_to_end/plugins_doc.sh \
+	tests/end_to_end/observe.sh tests/end_to_end/plugins_doc.sh tests/end_to_end/rootless.sh \
 	tests/end_to_end/standalone.sh
 
 TESTS += $(end_to_end_tests)

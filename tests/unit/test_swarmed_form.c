@@ -595,7 +595,7 @@ START_TEST(a_service_that_always_fails_is_an_error_after_a_while)
     swarmed_elapsed_ms = 30000;
     expect_step("0 of 2 tasks of service web run: task: non-zero exit (1)", "");
     swarmed_elapsed_ms = 30001;
-    expect_error(MEMORIES_FAILED, "web", "no task of service web runs: task: non-zero exit (1)",
+    expect_error(MEMORIES_FAILED, "web", "0 of 2 tasks of service web run: task: non-zero exit (1)",
                  "look at its image, command and placement");
 }
 END_TEST
