@@ -84,19 +84,6 @@ json_object *json_ref(json_object *json)
     return json ? json_object_get(json) : NULL;
 }
 
-/* Leaves line numbers (config.h) behind: a copy is plain JSON. */
-static int copy_plain(json_object *source, json_object *parent, const char *key, size_t index, json_object **copy)
-{
-    int result = json_c_shallow_copy_default(source, parent, key, index, copy);
-    return result < 0 ? result : 2; /* 2: user data is dealt with */
-}
-
-json_object *json_copy(json_object *json)
-{
-    json_object *copy = NULL;
-    return json && json_object_deep_copy(json, &copy, copy_plain) == 0 ? copy : NULL;
-}
-
 /* A json-c serialiser. The host program's locale may print a decimal comma. */
 static int print_double(json_object *number, struct printbuf *out, int level, int flags)
 {
@@ -113,6 +100,21 @@ static int print_double(json_object *number, struct printbuf *out, int level, in
     if (!strpbrk(text, ".e"))
         strcat(text, ".0");
     return printbuf_memappend(out, text, (int)strlen(text));
+}
+
+/* Leaves line numbers (config.h) behind: a copy is plain JSON. So is the text that the parser keeps of a number. */
+static int copy_plain(json_object *source, json_object *parent, const char *key, size_t index, json_object **copy)
+{
+    int result = json_c_shallow_copy_default(source, parent, key, index, copy);
+    if (result >= 0 && json_object_is_type(*copy, json_type_double))
+        json_object_set_serializer(*copy, print_double, NULL, NULL);
+    return result < 0 ? result : 2; /* 2: user data is dealt with */
+}
+
+json_object *json_copy(json_object *json)
+{
+    json_object *copy = NULL;
+    return json && json_object_deep_copy(json, &copy, copy_plain) == 0 ? copy : NULL;
 }
 
 json_object *json_new_double(double number)

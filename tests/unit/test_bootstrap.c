@@ -88,6 +88,17 @@ START_TEST(the_given_spec_is_not_changed)
 }
 END_TEST
 
+/* A parsed number carries its own text, which a copy must do without. */
+START_TEST(a_parsed_number_is_copied)
+{
+    AUTO_JSON json_object *parsed = json_parse("{\"swap\": 1.50, \"ram\": [0.1, 2.0]}", "spec", NULL);
+    AUTO_JSON json_object *copy = json_copy(parsed);
+    json_object_put(STEAL(parsed));
+    AUTO_FREE char *text = json_text(copy);
+    ck_assert_str_eq(text, "{\"swap\":1.5,\"ram\":[0.1,2.0]}");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bootstrap");
@@ -95,6 +106,7 @@ int main(void)
     tcase_add_loop_test(specifiers, specifiers_are_replaced, 0, (int)ARRAY_COUNT(good));
     tcase_add_loop_test(specifiers, unknown_specifiers_are_errors, 0, (int)ARRAY_COUNT(bad));
     tcase_add_test(specifiers, the_given_spec_is_not_changed);
+    tcase_add_test(specifiers, a_parsed_number_is_copied);
     suite_add_tcase(suite, specifiers);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
