@@ -167,8 +167,8 @@ struct memories_host {
     const char *(*secret)(struct memories_call *call, const char *reference, size_t *bytes);
 
     /* Sends all requests at once and returns when each has been answered or has failed; responses[i] is never NULL
-     * after 0. Returns a code only when nothing could be sent at all. No retries: the core repeats the whole slot when
-     * it returns TRANSIENT or THROTTLED. */
+     * after 0. Returns a code only when nothing could be sent at all, or was cut off (MEMORIES_CANCELLED). No retries:
+     * the core repeats the whole slot when it returns TRANSIENT or THROTTLED. */
     int32_t (*http)(struct memories_call *call, const struct memories_http_request *const *requests, size_t count,
                     const struct memories_http_response **responses);
 

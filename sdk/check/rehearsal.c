@@ -250,24 +250,41 @@ struct texts {
     char *outputs;
 };
 
-static bool fill_operation(struct rehearsal *rehearsal, const struct batch_request *request, struct object *object,
-                           struct memories_operation *operation, struct texts *texts)
+/* What it was made from is remembered, for when outputs are lost. */
+static bool resolve_inputs(struct rehearsal *rehearsal, struct object *object)
 {
-    bool makes = !strcmp(request->slot, "create") || !strcmp(request->slot, "update");
     memories_error *error = NULL;
-    AUTO_JSON json_object *inputs = NULL;
-    if (makes && reference_resolve(object->lowered, outputs_of, rehearsal, &inputs, &error)) {
+    json_object *inputs = NULL;
+    if (reference_resolve(object->lowered, outputs_of, rehearsal, &inputs, &error)) {
         check_fail_error(rehearsal->check, "create", error);
         return false;
     }
-    texts->inputs = makes ? json_text(inputs) : NULL;
-    texts->outputs = request->known && object->outputs ? json_text(object->outputs) : NULL;
-    if ((makes && !texts->inputs) || (request->known && object->outputs && !texts->outputs))
+    json_object_put(object->inputs);
+    object->inputs = inputs;
+    return true;
+}
+
+static bool fill_operation(struct rehearsal *rehearsal, const struct batch_request *request, struct object *object,
+                           struct memories_operation *operation, struct texts *texts)
+{
+    bool creates = !strcmp(request->slot, "create"), makes = creates || !strcmp(request->slot, "update");
+    bool with_outputs = request->known && object->outputs;
+    if (makes && !resolve_inputs(rehearsal, object))
+        return false;
+    bool with_inputs = object->inputs && (makes || !with_outputs || (request->under_way && object->is_making));
+    texts->inputs = with_inputs ? json_text(object->inputs) : NULL;
+    texts->outputs = with_outputs ? json_text(object->outputs) : NULL;
+    if ((with_inputs && !texts->inputs) || (with_outputs && !texts->outputs))
         return no_memory(rehearsal);
+    object->tries += creates;
+    if (!request->under_way) {
+        object->is_making = makes;
+        object->power_on = request->power_on;
+    }
     *operation = (struct memories_operation){ .size = sizeof *operation,
                                               .generation = object->generation,
-                                              .attempt = 1,
-                                              .power_on = request->power_on,
+                                              .attempt = creates ? object->tries : 1,
+                                              .power_on = object->power_on,
                                               .key = object->key,
                                               .type = object->type,
                                               .token = request->token ? request->token : object->token,
@@ -430,7 +447,7 @@ bool rehearsal_wait(struct rehearsal *rehearsal)
             return false;
         }
         sleep_ms(wait_ms);
-        struct batch_request request = { .slot = "read", .known = true, .record = true };
+        struct batch_request request = { .slot = "read", .known = true, .under_way = true, .record = true };
         if (!rehearsal_batch(rehearsal, &request, objects, count, NULL))
             return false;
     }
@@ -485,8 +502,10 @@ void rehearsal_end(struct rehearsal *rehearsal)
     secrets_free(rehearsal->secrets);
     check->environment.secrets = NULL;
     check->environment.deployment = NULL;
-    for (size_t i = 0; i < rehearsal->count; i++)
+    for (size_t i = 0; i < rehearsal->count; i++) {
+        json_object_put(rehearsal->objects[i].inputs);
         json_object_put(rehearsal->objects[i].outputs);
+    }
     free(rehearsal->objects);
     json_object_put(rehearsal->spec);
     json_object_put(rehearsal->choices);

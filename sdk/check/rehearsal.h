@@ -20,8 +20,12 @@ struct object {
     bool power;
     char token[41];
     uint32_t generation;
+    uint32_t tries; /* of create */
+    bool is_making; /* create or update was asked for last */
+    bool power_on;  /* as last asked for */
     uint32_t state;
     uint32_t poll_after_ms;
+    json_object *inputs;  /* with references resolved, as last given; NULL: not yet */
     json_object *outputs; /* recorded ones, or NULL */
 };
 
@@ -57,6 +61,7 @@ struct batch_request {
     const char *slot;  /* "create" */
     const char *token; /* instead of the objects' own; NULL: their own */
     bool known;
+    bool under_way; /* read: of what was begun, whose inputs (in create and update) and wanted power state come again */
     bool record;
     bool power_on;
 };
