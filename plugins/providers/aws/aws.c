@@ -119,6 +119,7 @@ static int32_t run_batch(void *instance, struct memories_call *call, const struc
 static int32_t create(void *instance, struct memories_call *call, const struct memories_operation *const *operations,
                       size_t count)
 {
+    operations_note_unsent(instance, operations, count);
     return run_batch(instance, call, operations, count, objects_create);
 }
 

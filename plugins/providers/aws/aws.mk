@@ -29,6 +29,7 @@ plugins_providers_aws_libaws_la_SOURCES = \
 	plugins/providers/aws/kinds.c \
 	plugins/providers/aws/kinds.h \
 	plugins/providers/aws/kinds_access.c \
+	plugins/providers/aws/kinds_logs.c \
 	plugins/providers/aws/kinds_network.c \
 	plugins/providers/aws/kinds_watch.c \
 	plugins/providers/aws/logs.c \

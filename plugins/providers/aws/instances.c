@@ -259,7 +259,7 @@ static bool names_member(const char *members, size_t *index, size_t wanted, cons
 }
 
 /* Whether an instance of a launch of several is the one of this node, by its place in it. */
-static bool is_member(struct memories_call *call, json_object *instance, const struct object *object)
+static bool is_member(json_object *instance, const struct object *object)
 {
     json_object *tags = json_get_array(instance, "tagSet");
     const char *launch_index = json_get_string(instance, "amiLaunchIndex"), *members = tag_of(tags, TAG_MEMBERS);
@@ -267,8 +267,9 @@ static bool is_member(struct memories_call *call, json_object *instance, const s
     for (int number = 1; members; number++) {
         if (names_member(members, &index, wanted, object))
             return true;
-        const char *name = plugin_format(call, TAG_MEMBERS "-%d", number);
-        members = name && index <= wanted ? tag_of(tags, name) : NULL;
+        char name[sizeof TAG_MEMBERS + 12];
+        snprintf(name, sizeof name, TAG_MEMBERS "-%d", number);
+        members = index <= wanted ? tag_of(tags, name) : NULL;
     }
     return false;
 }
@@ -283,8 +284,7 @@ static json_object *find_instance(const struct snapshot *snapshot, const struct 
     for (size_t i = 0; i < json_count(instances); i++) {
         json_object *instance = json_at(instances, i);
         bool gone = !strcmp(state_of(instance), "terminated") || !strcmp(state_of(instance), "shutting-down");
-        if (!gone && (object_is_marked(object, json_get_array(instance, "tagSet")) ||
-                      is_member(snapshot->call, instance, object)))
+        if (!gone && (object_is_marked(object, json_get_array(instance, "tagSet")) || is_member(instance, object)))
             return instance;
     }
     return NULL;
@@ -387,7 +387,6 @@ static void take_refusal(struct objects *objects, const struct launch *launch, c
 {
     struct memories_error_detail error = reply->error;
     const char *type = json_get_string(launch->members[0]->inputs, "instance_type");
-    bool may_be_made = error.code == MEMORIES_TRANSIENT || error.code == MEMORIES_TIMEOUT;
     if (error.code == MEMORIES_CAPACITY) {
         aws_note_refused(objects->aws, launch->zone, type);
         const char *message = plugin_format(objects->call, "there is no %s to be had in %s now", type, launch->zone);
@@ -399,8 +398,6 @@ static void take_refusal(struct objects *objects, const struct launch *launch, c
         error.code = MEMORIES_TRANSIENT;
     if (profile)
         error.retry_after_ms = 3000;
-    for (size_t i = 0; i < launch->count; i++)
-        object_note_failure(objects, launch->members[i], may_be_made);
     fail_launch(objects, launch, &error);
 }
 
@@ -438,8 +435,13 @@ static int32_t send_launches(struct objects *objects, struct launch *launches, s
     }
     if (!code && count)
         code = aws_send(&objects->aws->client, call, objects->region, requests, count, replies);
-    for (size_t i = 0; !code && i < count; i++)
-        take_launch(objects, &launches[i], &replies[i]);
+    for (size_t i = 0; replies && i < count; i++) {
+        for (size_t k = 0; k < launches[i].count; k++)
+            object_note_effect(objects, launches[i].members[k],
+                               code == MEMORIES_CANCELLED || aws_reply_may_have_effect(&replies[i]));
+        if (!code)
+            take_launch(objects, &launches[i], &replies[i]);
+    }
     if (replies)
         aws_replies_clear(replies, count);
     return code;
@@ -512,6 +514,20 @@ static int32_t leave_out_gone(struct objects *objects, const struct object **cho
     return code;
 }
 
+/* Whether the reply says that it has ended already. */
+static bool has_ended(json_object *reply, const struct object *object)
+{
+    const char *id = json_get_string(object->outputs, "instance_id");
+    json_object *instances = json_get_array(reply, "instancesSet");
+    for (size_t i = 0; id && i < json_count(instances); i++) {
+        const char *found = json_get_string(json_at(instances, i), "instanceId");
+        const char *state = json_get_string(json_get_object(json_at(instances, i), "currentState"), "name");
+        if (found && state && !strcmp(found, id))
+            return !strcmp(state, "terminated");
+    }
+    return false;
+}
+
 static int32_t instance_destroy(struct objects *objects)
 {
     const struct object **chosen = plugin_host->allocate(objects->call, (objects->count + 1) * sizeof *chosen);
@@ -536,7 +552,8 @@ static int32_t instance_destroy(struct objects *objects)
         if (reply.error.code)
             object_fail(objects, object, &reply.error);
         else
-            object_answer(objects, object, MEMORIES_STATE_PENDING, NULL, 1);
+            object_answer(objects, object,
+                          has_ended(reply.document, object) ? MEMORIES_STATE_ABSENT : MEMORIES_STATE_PENDING, NULL, 1);
     }
     aws_replies_clear(&reply, 1);
     return code;
@@ -544,12 +561,12 @@ static int32_t instance_destroy(struct objects *objects)
 
 /* ---- Update: switched off, told something else, switched on ---- */
 
-static bool is_as_wanted(const struct objects *objects, const struct object *object, json_object *outputs)
+static bool is_as_wanted(const struct object *object, const char *wanted, json_object *outputs)
 {
-    const char *wanted = user_data_fingerprint(objects->call, object->inputs), *runs = json_get_string(outputs, "runs");
+    const char *runs = json_get_string(outputs, "runs");
     const char *type = json_get_string(object->inputs, "instance_type");
     const char *has_type = json_get_string(outputs, "machine_type");
-    return wanted && runs && !strcmp(wanted, runs) && type && has_type && !strcmp(type, has_type);
+    return runs && !strcmp(wanted, runs) && type && has_type && !strcmp(type, has_type);
 }
 
 /* AWS changes one attribute a request. The mark comes last: without it all of this is done again, which is as well. */
@@ -583,7 +600,7 @@ static int32_t tell_anew(struct objects *objects, const struct object *object, s
     return code;
 }
 
-/* The next step of an update, from what the instance is now. */
+/* The next step of an update, or of a creation that is to end switched off, from what the instance is now. */
 static int32_t instance_advance(struct objects *objects, struct object *object, struct sight *sight)
 {
     struct aws_reply reply = { 0 };
@@ -592,8 +609,11 @@ static int32_t instance_advance(struct objects *objects, struct object *object, 
     bool stopped = sight->state == MEMORIES_STATE_STOPPED, on = object->operation->power_on;
     if (sight->state != MEMORIES_STATE_READY && !stopped)
         return MEMORIES_OK; /* on its way */
-    bool as_wanted = is_as_wanted(objects, object, sight->outputs ? sight->outputs : object->outputs);
-    if (as_wanted && (!stopped || !on))
+    const char *wanted = user_data_fingerprint(objects->call, object->inputs);
+    if (!wanted)
+        return plugin_no_memory(objects->call);
+    bool as_wanted = is_as_wanted(object, wanted, sight->outputs ? sight->outputs : object->outputs);
+    if (as_wanted && stopped == !on)
         return MEMORIES_OK;
     plugin_host->progress(objects->call, object->index, !stopped ? "switches off" : "switches on");
     if (!stopped)

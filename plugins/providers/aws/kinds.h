@@ -11,8 +11,12 @@ extern const struct kind kind_vpc, kind_internet_gateway, kind_internet_gateway_
 /* kinds_access.c */
 extern const struct kind kind_security_group, kind_security_group_rules, kind_role, kind_role_policy,
     kind_instance_profile, kind_instance_profile_role;
+/* kinds_logs.c */
+extern const struct kind kind_log_group;
+/* Of the log group that an object is, for the list of its tags. In the call's memory; NULL: none left. */
+const char *log_group_arn(const struct objects *objects, const struct object *object);
 /* kinds_watch.c */
-extern const struct kind kind_log_group, kind_topic, kind_subscription, kind_alarm;
+extern const struct kind kind_topic, kind_subscription, kind_alarm;
 /* instances.c */
 extern const struct kind kind_instance;
 

@@ -1,4 +1,4 @@
-/* kinds_watch.c - watching the nodes: log group, alarms, and who is told */
+/* kinds_watch.c - watching the nodes: alarms, and who is told */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,137 +7,6 @@
 #include "plugins/common/plugin.h"
 #include "plugins/providers/aws/failure.h"
 #include "plugins/providers/aws/kinds.h"
-
-/* ---- Log group ---- */
-
-static int log_group_fill(const struct objects *objects, const struct object *object, json_object *parameters)
-{
-    json_object *tags = json_set_new_object(parameters, "tags");
-    return kind_copy(parameters, "logGroupName", object, "log_group") |
-           json_set_string(tags, TAG_DEPLOYMENT, objects->aws->deployment) |
-           json_set_string(tags, TAG_KEY, object->operation->key);
-}
-
-/* shared: it was there before, and will be afterwards. */
-static json_object *log_group_outputs(const struct object *object, bool shared)
-{
-    AUTO_JSON json_object *outputs = json_object_new_object();
-    int failed = json_set_string(outputs, "log_group", object_text(object, "log_group"));
-    return failed | json_set_bool(outputs, "shared", shared) ? NULL : STEAL(outputs);
-}
-
-static json_object *log_group_arn(const struct objects *objects, const struct object *object)
-{
-    const char *arn =
-        plugin_format(objects->call, "arn:%s:logs:%s:%s:log-group:%s", json_get_string(objects->home, "partition"),
-                      objects->region, json_get_string(objects->home, "account"), object_text(object, "log_group"));
-    return arn ? json_object_new_string(arn) : NULL;
-}
-
-/* Whose the group is that stands there already: ours from an earlier try, or somebody else's, which is used and left.
- */
-static int32_t ask_whose(struct objects *objects, struct object *object, bool *ours)
-{
-    AUTO_JSON json_object *parameters = json_object_new_object();
-    const struct aws_request request = { &aws_logs, "ListTagsForResource", parameters };
-    struct aws_reply reply;
-    if (!parameters || json_set_new(parameters, "resourceArn", log_group_arn(objects, object)))
-        return plugin_no_memory(objects->call);
-    int32_t code = aws_send(&objects->aws->client, objects->call, objects->region, &request, 1, &reply);
-    const char *owner = json_get_string(json_get_object(reply.document, "tags"), TAG_DEPLOYMENT);
-    *ours = owner && !strcmp(owner, objects->aws->deployment);
-    if (!code && reply.error.code)
-        object_fail(objects, object, &reply.error);
-    aws_replies_clear(&reply, 1);
-    return code;
-}
-
-static int32_t set_retention(struct objects *objects, struct object *object)
-{
-    AUTO_JSON json_object *parameters = json_object_new_object();
-    const struct aws_request request = { &aws_logs, "PutRetentionPolicy", parameters };
-    struct aws_reply reply = { 0 };
-    if (!json_get(object->inputs, "retention_days"))
-        return MEMORIES_OK;
-    if (!parameters || kind_copy(parameters, "logGroupName", object, "log_group") |
-                           kind_copy(parameters, "retentionInDays", object, "retention_days"))
-        return plugin_no_memory(objects->call);
-    int32_t code = aws_send(&objects->aws->client, objects->call, objects->region, &request, 1, &reply);
-    if (!code && reply.error.code)
-        object_fail(objects, object, &reply.error);
-    aws_replies_clear(&reply, 1);
-    return code;
-}
-
-static int32_t log_group_create(struct objects *objects)
-{
-    struct object *object = &objects->items[0]; /* a deployment has one */
-    AUTO_JSON json_object *parameters = json_object_new_object();
-    const struct aws_request request = { &aws_logs, "CreateLogGroup", parameters };
-    struct aws_reply reply;
-    bool ours = true;
-    if (!parameters || log_group_fill(objects, object, parameters))
-        return plugin_no_memory(objects->call);
-    int32_t code = aws_send(&objects->aws->client, objects->call, objects->region, &request, 1, &reply);
-    if (!code && failure_is_duplicate(reply.code))
-        code = ask_whose(objects, object, &ours);
-    else if (!code && reply.error.code)
-        object_fail(objects, object, &reply.error);
-    aws_replies_clear(&reply, 1);
-    if (!code && !object->answered && ours)
-        code = set_retention(objects, object);
-    if (!code && !object->answered && !ours)
-        plugin_log(objects->call, MEMORIES_LOG_WARNING,
-                   "the log group %s is there already: it is used as it is, and will not be deleted",
-                   object_text(object, "log_group"));
-    if (!code && !object->answered)
-        object_answer(objects, object, MEMORIES_STATE_READY, log_group_outputs(object, !ours), 0);
-    return code;
-}
-
-static int32_t log_group_update(struct objects *objects)
-{
-    struct object *object = &objects->items[0];
-    int32_t code = json_get_bool(object->outputs, "shared", false) ? MEMORIES_OK : set_retention(objects, object);
-    if (!code && !object->answered)
-        object_answer(objects, object, MEMORIES_STATE_READY, NULL, 0);
-    return code;
-}
-
-static int32_t log_group_destroy(struct objects *objects)
-{
-    struct object *object = &objects->items[0];
-    AUTO_JSON json_object *parameters = json_object_new_object();
-    const struct aws_request request = { &aws_logs, "DeleteLogGroup", parameters };
-    struct aws_reply reply = { 0 };
-    if (!parameters || json_set_string(parameters, "logGroupName", object_text(object, "log_group")))
-        return plugin_no_memory(objects->call);
-    int32_t code = object->answered || json_get_bool(object->outputs, "shared", false)
-                       ? MEMORIES_OK
-                       : aws_send(&objects->aws->client, objects->call, objects->region, &request, 1, &reply);
-    if (!code && reply.error.code && !failure_is_not_found(reply.code))
-        object_fail(objects, object, &reply.error);
-    else if (!code && !object->answered)
-        object_answer(objects, object, MEMORIES_STATE_ABSENT, NULL, 0);
-    aws_replies_clear(&reply, 1);
-    return code;
-}
-
-/* One that was begun and not answered for is made again, which finds out whose it is. */
-static void log_group_look(const struct snapshot *snapshot, const struct object *object, struct sight *sight)
-{
-    if (object->outputs && snapshot_find(snapshot, LIST_LOG_GROUPS, "logGroupName", object_text(object, "log_group")))
-        sight->state = MEMORIES_STATE_READY;
-}
-
-const struct kind kind_log_group = {
-    .type = "aws.log_group",
-    .list = LIST_LOG_GROUPS,
-    .look = log_group_look,
-    .create_all = log_group_create,
-    .update_all = log_group_update,
-    .destroy_all = log_group_destroy,
-};
 
 /* ---- Topic and who listens to it: "topic" is its ARN, which follows from its name ---- */
 
@@ -290,28 +159,7 @@ static void alarm_look(const struct snapshot *snapshot, const struct object *obj
 /* One that is there is replaced by the new definition. */
 static int32_t alarm_update(struct objects *objects)
 {
-    struct memories_call *call = objects->call;
-    struct aws_request *requests = plugin_host->allocate(call, objects->count * sizeof *requests);
-    struct aws_reply *replies = plugin_host->allocate(call, objects->count * sizeof *replies);
-    int failed = 0;
-    if (!requests || !replies)
-        return plugin_no_memory(call);
-    for (size_t i = 0; i < objects->count; i++) {
-        json_object *parameters = json_object_new_object();
-        failed |= alarm_fill(objects, &objects->items[i], parameters);
-        requests[i] = (struct aws_request){ &aws_cloudwatch, "PutMetricAlarm", parameters };
-    }
-    int32_t code = failed ? plugin_no_memory(call)
-                          : aws_send(&objects->aws->client, call, objects->region, requests, objects->count, replies);
-    for (size_t i = 0; i < objects->count; i++) {
-        if (!code && replies[i].error.code)
-            object_fail(objects, &objects->items[i], &replies[i].error);
-        else if (!code)
-            object_answer(objects, &objects->items[i], MEMORIES_STATE_READY, NULL, 0);
-        json_object_put(requests[i].parameters);
-    }
-    aws_replies_clear(replies, objects->count);
-    return code;
+    return objects_change(objects, &aws_cloudwatch, "PutMetricAlarm", alarm_fill);
 }
 
 /* All in one request, a hundred at a time; those that are gone already are no matter. */

@@ -42,6 +42,7 @@ struct inquiry {
     json_object *request;
     const char *region;
     int64_t start_ms, end_ms, period_s;
+    int64_t step_s; /* of CloudWatch's values, no shorter than the period */
     struct asked *asked;
     size_t count;
     json_object *queries; /* array of arrays, each for one list of answers; owned */
@@ -60,9 +61,10 @@ static int add_query(struct inquiry *inquiry, const struct part *part, const cha
     json_object *dimension = json_add_new_object(json_set_new_array(metric, "Dimensions"));
     const char *id = plugin_format(inquiry->call, "q%zu", inquiry->count);
     inquiry->asked[inquiry->count++] = (struct asked){ part, node };
-    return json_set_string(query, "Id", id) | json_set_string(metric, "Namespace", part->metric_namespace) |
+    int failed = id ? 0 : MEMORIES_NO_MEMORY;
+    return failed | json_set_string(query, "Id", id) | json_set_string(metric, "Namespace", part->metric_namespace) |
            json_set_string(metric, "MetricName", part->name) | json_set_string(dimension, "Name", "InstanceId") |
-           json_set_string(dimension, "Value", instance) | json_set_int(stat, "Period", inquiry->period_s) |
+           json_set_string(dimension, "Value", instance) | json_set_int(stat, "Period", inquiry->step_s) |
            json_set_string(stat, "Stat", part->statistic);
 }
 
@@ -124,7 +126,7 @@ static void take_result(struct inquiry *inquiry, json_object *result, json_objec
         const char *key = plugin_format(inquiry->call, "%lld", (long long)at_ms);
         double value = json_object_get_double(json_at(values, i)) / asked->part->divisor;
         if (asked->part->is_rate)
-            value /= (double)inquiry->period_s;
+            value /= (double)inquiry->step_s;
         if (!key) {
             inquiry->failed |= MEMORIES_NO_MEMORY;
             continue;
@@ -134,18 +136,25 @@ static void take_result(struct inquiry *inquiry, json_object *result, json_objec
     }
 }
 
+static int compare_points(const void *one, const void *other)
+{
+    int64_t at = json_get_int(*(json_object *const *)one, "timestamp_ms", 0);
+    int64_t other_at = json_get_int(*(json_object *const *)other, "timestamp_ms", 0);
+    return at < other_at ? -1 : at > other_at;
+}
+
 static json_object *points_of(struct inquiry *inquiry, json_object *by_time)
 {
     json_object *points = json_object_new_array();
-    for (int64_t at_ms = inquiry->start_ms; at_ms < inquiry->end_ms; at_ms += inquiry->period_s * 1000) {
-        const char *key = plugin_format(inquiry->call, "%lld", (long long)at_ms);
-        json_object *value = key ? json_get(by_time, key) : NULL;
-        if (!value)
+    json_object_object_foreach(by_time, key, value) {
+        int64_t at_ms = strtoll(key, NULL, 10);
+        if (at_ms >= inquiry->end_ms)
             continue;
         json_object *point = json_add_new_object(points);
-        inquiry->failed |= json_set_int(point, "timestamp_ms", at_ms);
-        inquiry->failed |= json_set(point, "value", json_ref(value));
+        inquiry->failed |= json_set_int(point, "timestamp_ms", at_ms) | json_set(point, "value", json_ref(value));
     }
+    if (points)
+        json_object_array_sort(points, compare_points);
     return points;
 }
 
@@ -208,22 +217,18 @@ static int32_t ask(struct inquiry *inquiry, json_object *sums)
     return code;
 }
 
-/* CloudWatch keeps what is older in coarser steps only, and then gives nothing for finer ones. */
-static int32_t check_period(const struct inquiry *inquiry)
+/* CloudWatch has values for whole minutes, and of what is older in coarser steps only: then there are fewer points than
+ * were asked for. */
+static int64_t step_of(const struct inquiry *inquiry)
 {
     static const struct {
-        int64_t days, period_s;
+        int64_t days, step_s;
     } steps[] = { { 63, 3600 }, { 15, 300 } };
     int64_t age_ms = plugin_host->now_ms(inquiry->call) - inquiry->start_ms, least_s = PERIOD_LEAST_S;
     for (size_t i = 0; i < ARRAY_COUNT(steps); i++)
-        if (age_ms > steps[i].days * 24 * 3600 * 1000 && steps[i].period_s > least_s)
-            least_s = steps[i].period_s;
-    if (inquiry->period_s % least_s == 0)
-        return MEMORIES_OK;
-    return plugin_fail(inquiry->call, MEMORIES_INVALID, "period",
-                       plugin_format(inquiry->call, "choose a multiple of %lld seconds", (long long)least_s),
-                       "CloudWatch has no values for every %lld seconds%s", (long long)inquiry->period_s,
-                       least_s > PERIOD_LEAST_S ? " as old as that" : "");
+        if (age_ms > steps[i].days * 24 * 3600 * 1000 && steps[i].step_s > least_s)
+            least_s = steps[i].step_s;
+    return (inquiry->period_s + least_s - 1) / least_s * least_s;
 }
 
 int32_t aws_metrics_slot(void *instance, struct memories_call *call, const char *request)
@@ -241,9 +246,10 @@ int32_t aws_metrics_slot(void *instance, struct memories_call *call, const char 
         .period_s = json_get_int(document, "period_s", PERIOD_LEAST_S),
         .failed = !sums,
     };
-    int32_t code = inquiry.period_s > 0 ? check_period(&inquiry) : MEMORIES_INVALID;
-    if (!code)
-        code = make_queries(&inquiry);
+    if (inquiry.period_s <= 0 || inquiry.end_ms < inquiry.start_ms)
+        return plugin_fail(call, MEMORIES_INVALID, "period", NULL, "there is no time to ask about");
+    inquiry.step_s = step_of(&inquiry);
+    int32_t code = make_queries(&inquiry);
     if (!code)
         code = ask(&inquiry, sums);
     if (!code)

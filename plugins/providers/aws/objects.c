@@ -10,6 +10,7 @@
 #include "plugins/common/json.h"
 #include "plugins/common/plugin.h"
 #include "plugins/providers/aws/failure.h"
+#include "plugins/providers/aws/kinds.h"
 
 /* AWS shows what was made after a few seconds at the latest; a fresh id may be unknown elsewhere for longer. */
 #define SHOWN_AFTER_MS 5000
@@ -42,6 +43,18 @@ static void find_home(struct objects *objects, struct object *object)
     }
 }
 
+/* Of objects that are known by key and token alone. */
+static int32_t guess_region(struct objects *objects)
+{
+    const char *asked = json_get_string(objects->aws->config, "region");
+    const struct settings *settings = asked ? NULL : aws_client_settings(&objects->aws->client, objects->call);
+    objects->region = asked ? asked : settings ? settings_region(settings) : NULL;
+    if (objects->region)
+        return MEMORIES_OK;
+    return plugin_fail(objects->call, MEMORIES_INVALID, objects->items[0].operation->key, "set AWS_REGION",
+                       "nothing says in which region %s is", objects->items[0].operation->key);
+}
+
 int32_t objects_open(struct objects *objects, struct aws *aws, struct memories_call *call,
                      const struct memories_operation *const *operations, size_t count)
 {
@@ -59,10 +72,7 @@ int32_t objects_open(struct objects *objects, struct aws *aws, struct memories_c
                                "%s is no type of the aws provider", operations[i]->type);
         find_home(objects, object);
     }
-    if (!objects->region)
-        return plugin_fail(call, MEMORIES_INTERNAL, operations[0]->key, NULL, "nothing says in which region %s is",
-                           operations[0]->key);
-    return MEMORIES_OK;
+    return objects->region ? MEMORIES_OK : guess_region(objects);
 }
 
 void objects_clear(struct objects *objects)
@@ -164,9 +174,11 @@ bool object_is_marked(const struct object *object, json_object *tags)
 
 /* ---- Doubt ---- */
 
-/* When the doubt began, by token; NOT_MADE: there is none. Without memory to note it, it begins with the next look. */
+/* When the doubt began, by token; NOT_MADE, REMOVED: there is none. Without memory to note it, it begins with the next
+ * look. */
 #define NOT_MADE 0
 #define UNKNOWN (-1)
+#define REMOVED (-2)
 
 static int64_t doubt_of(const struct objects *objects, const struct object *object)
 {
@@ -177,11 +189,10 @@ static int64_t doubt_of(const struct objects *objects, const struct object *obje
     return since;
 }
 
-static void set_doubt(const struct objects *objects, const struct object *object, int64_t since)
+static void set_doubt(struct aws *aws, const char *token, int64_t since)
 {
-    struct aws *aws = objects->aws;
     pthread_mutex_lock(&aws->lock);
-    json_set_int(aws->doubts, object->operation->token, since);
+    json_set_int(aws->doubts, token, since);
     pthread_mutex_unlock(&aws->lock);
 }
 
@@ -190,17 +201,25 @@ bool object_is_in_doubt(const struct objects *objects, const struct object *obje
     return object->operation->attempt > 1 && doubt_of(objects, object) != NOT_MADE;
 }
 
-void object_note_failure(const struct objects *objects, const struct object *object, bool may_be_made)
+void object_note_effect(const struct objects *objects, const struct object *object, bool may_be_made)
 {
-    set_doubt(objects, object, may_be_made ? plugin_host->monotonic_ms(objects->call) : NOT_MADE);
+    set_doubt(objects->aws, object->operation->token,
+              may_be_made ? plugin_host->monotonic_ms(objects->call) : NOT_MADE);
+}
+
+void operations_note_unsent(struct aws *aws, const struct memories_operation *const *operations, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (operations[i]->attempt <= 1)
+            set_doubt(aws, operations[i]->token, NOT_MADE);
 }
 
 uint32_t object_doubt_ms(const struct objects *objects, const struct object *object)
 {
     int64_t now = plugin_host->monotonic_ms(objects->call), since = doubt_of(objects, object);
     if (since == UNKNOWN)
-        set_doubt(objects, object, since = now);
-    return since != NOT_MADE && now - since < SHOWN_AFTER_MS ? DOUBT_POLL_MS : 0;
+        set_doubt(objects->aws, object->operation->token, since = now);
+    return since > NOT_MADE && now - since < SHOWN_AFTER_MS ? DOUBT_POLL_MS : 0;
 }
 
 /* ---- Looking ---- */
@@ -230,11 +249,18 @@ int32_t objects_snapshot(struct objects *objects, struct snapshot *snapshot)
         .deployment = objects->aws->deployment,
         .alarm_prefix = plugin_format(objects->call, "memories-%s-", objects->aws->deployment),
     };
+    int failed = !scope.alarm_prefix;
     for (size_t i = 0; i < objects->count; i++) {
-        snapshot->wanted[objects->items[i].kind->list] = true;
-        widen_scope(&scope, &objects->items[i]);
+        const struct object *object = &objects->items[i];
+        snapshot->wanted[object->kind->list] = true;
+        widen_scope(&scope, object);
+        if (object->kind != &kind_log_group || object->outputs || !object->inputs)
+            continue;
+        snapshot->wanted[LIST_LOG_TAGS] = true;
+        scope.log_group_arn = log_group_arn(objects, object);
+        failed |= !scope.log_group_arn;
     }
-    if (!scope.alarm_prefix)
+    if (failed)
         return plugin_no_memory(objects->call);
     return snapshot_take(snapshot, objects->aws, objects->call, objects->region, &scope);
 }
@@ -243,13 +269,16 @@ int32_t objects_snapshot(struct objects *objects, struct snapshot *snapshot)
 static bool is_fresh(const struct objects *objects, const struct object *object)
 {
     int64_t created_ms = json_get_int(object->outputs, "created_ms", 0);
-    return created_ms && plugin_host->now_ms(objects->call) - created_ms < KNOWN_AFTER_MS;
+    return created_ms && plugin_host->now_ms(objects->call) - created_ms < KNOWN_AFTER_MS &&
+           doubt_of(objects, object) != REMOVED;
 }
 
 /* An error of the list that the object would be in. */
 static bool list_failed(const struct objects *objects, const struct snapshot *snapshot, struct object *object)
 {
     const struct memories_error_detail *error = &snapshot->lists[object->kind->list].error;
+    if (!error->code && object->kind == &kind_log_group)
+        error = &snapshot->lists[LIST_LOG_TAGS].error;
     if (error->code)
         object_fail(objects, object, error);
     return error->code;
@@ -418,8 +447,6 @@ static void take_creation(struct objects *objects, struct object *object, const 
         /* What it refers to was made a moment ago. */
         if (failure_is_not_found(reply->code))
             error.code = MEMORIES_TRANSIENT;
-        object_note_failure(objects, object,
-                            reply->error.code == MEMORIES_TRANSIENT || reply->error.code == MEMORIES_TIMEOUT);
         object_fail(objects, object, &error);
         return;
     }
@@ -439,12 +466,9 @@ static void forget_outputs(struct objects *objects)
     }
 }
 
-int32_t objects_create(struct objects *objects)
+static int32_t create_each(struct objects *objects)
 {
     struct memories_call *call = objects->call;
-    forget_outputs(objects);
-    if (objects->items[0].kind->create_all)
-        return objects->items[0].kind->create_all(objects);
     struct aws_request *requests = plugin_host->allocate(call, objects->count * sizeof *requests);
     struct aws_reply *replies = plugin_host->allocate(call, objects->count * sizeof *replies);
     struct object **asked = plugin_host->allocate(call, objects->count * sizeof(struct object *));
@@ -467,12 +491,19 @@ int32_t objects_create(struct objects *objects)
     if (!code && count)
         code = aws_send(&objects->aws->client, call, objects->region, requests, count, replies);
     for (size_t i = 0; i < count; i++) {
+        object_note_effect(objects, asked[i], code == MEMORIES_CANCELLED || aws_reply_may_have_effect(&replies[i]));
         if (!code)
             take_creation(objects, asked[i], &replies[i]);
         json_object_put(requests[i].parameters);
     }
     aws_replies_clear(replies, count);
     return code;
+}
+
+int32_t objects_create(struct objects *objects)
+{
+    forget_outputs(objects);
+    return objects->items[0].kind->create_all ? objects->items[0].kind->create_all(objects) : create_each(objects);
 }
 
 /* ---- Removing ---- */
@@ -543,7 +574,8 @@ static void find_one(struct objects *objects, const struct snapshot *snapshot, s
         return;
     object->kind->look(snapshot, object, &sight);
     object->outputs = sight.outputs;
-    uint32_t wait_ms = object->outputs ? 0 : object_doubt_ms(objects, object);
+    /* Without inputs nothing was ever asked for. */
+    uint32_t wait_ms = object->outputs || !object->inputs ? 0 : object_doubt_ms(objects, object);
     struct memories_error_detail error = not_shown_yet(wait_ms);
     if (wait_ms)
         object_fail(objects, object, &error);
@@ -612,18 +644,58 @@ int32_t objects_destroy(struct objects *objects)
     int32_t code = find_unanswered(objects);
     if (code)
         return code;
+    for (size_t i = 0; i < objects->count; i++)
+        if (objects->items[i].outputs)
+            set_doubt(objects->aws, objects->items[i].operation->token, REMOVED);
     return objects->items[0].kind->destroy_all ? objects->items[0].kind->destroy_all(objects) : remove_all(objects);
 }
 
 /* ---- The rest ---- */
 
+int32_t objects_change(struct objects *objects, const struct aws_service *service, const char *action,
+                       int (*fill)(const struct objects *objects, const struct object *object, json_object *parameters))
+{
+    struct memories_call *call = objects->call;
+    struct aws_request *requests = plugin_host->allocate(call, objects->count * sizeof *requests);
+    struct aws_reply *replies = plugin_host->allocate(call, objects->count * sizeof *replies);
+    int failed = 0;
+    if (!requests || !replies)
+        return plugin_no_memory(call);
+    for (size_t i = 0; i < objects->count; i++) {
+        json_object *parameters = json_object_new_object();
+        failed |= fill(objects, &objects->items[i], parameters);
+        requests[i] = (struct aws_request){ service, action, parameters };
+    }
+    int32_t code = failed ? plugin_no_memory(call)
+                          : aws_send(&objects->aws->client, call, objects->region, requests, objects->count, replies);
+    for (size_t i = 0; i < objects->count; i++) {
+        if (!code && replies[i].error.code)
+            object_fail(objects, &objects->items[i], &replies[i].error);
+        else if (!code)
+            object_answer(objects, &objects->items[i], MEMORIES_STATE_READY, NULL, 0);
+        json_object_put(requests[i].parameters);
+    }
+    aws_replies_clear(replies, objects->count);
+    return code;
+}
+
+static int fill_tags(const struct objects *objects, const struct object *object, json_object *parameters)
+{
+    return json_add_string(json_set_new_array(parameters, "ResourceId"), object_text(object, "id")) |
+           object_add_tags(objects, object, json_set_new_array(parameters, "Tag"), "Key", "Value");
+}
+
+/* What is not made anew for a change has nothing else that can change but its name, which is a tag. */
 int32_t objects_update(struct objects *objects)
 {
     const struct kind *kind = objects->items[0].kind;
     if (kind->update_all)
         return kind->update_all(objects);
-    return plugin_fail(objects->call, MEMORIES_UNSUPPORTED, objects->items[0].operation->key,
-                       "deploy the new configuration as a new deployment", "a %s can't be changed", kind->type);
+    if (kind->tag_type)
+        return objects_change(objects, &aws_ec2, "CreateTags", fill_tags);
+    for (size_t i = 0; i < objects->count; i++)
+        object_answer(objects, &objects->items[i], MEMORIES_STATE_READY, NULL, 0);
+    return MEMORIES_OK;
 }
 
 int32_t objects_power(struct objects *objects)

@@ -103,10 +103,17 @@ int object_add_tags(const struct objects *objects, const struct object *object, 
 /* Whether these are the marks of this object; one without a token is any that has its key. */
 bool object_is_marked(const struct object *object, json_object *tags);
 
+/* Sends a request for each of them, and answers READY where it succeeds. */
+int32_t objects_change(struct objects *objects, const struct aws_service *service, const char *action,
+                       int (*fill)(const struct objects *objects, const struct object *object,
+                                   json_object *parameters));
+
 /* Whether an earlier try may have made it: one of another process, or one that got no answer. */
 bool object_is_in_doubt(const struct objects *objects, const struct object *object);
-/* A try has failed; it may have made it, or surely has not. */
-void object_note_failure(const struct objects *objects, const struct object *object, bool may_be_made);
+/* A try may have made it, or surely has not. */
+void object_note_effect(const struct objects *objects, const struct object *object, bool may_be_made);
+/* Before the first try: as long as nothing was sent, nothing is made. */
+void operations_note_unsent(struct aws *aws, const struct memories_operation *const *operations, size_t count);
 /* How long to wait before something that AWS may not show yet is looked for again; 0: long enough, it is not there. */
 uint32_t object_doubt_ms(const struct objects *objects, const struct object *object);
 

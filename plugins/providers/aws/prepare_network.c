@@ -427,7 +427,8 @@ static void take_existing(struct preparation *preparation)
     for (size_t i = 0; i < json_count(subnets); i++) {
         json_object *piece = json_add_new_object(chosen_subnets(preparation));
         const char *id = json_get_string(json_at(subnets, i), "subnetId");
-        preparation->failed |= json_set_string(piece, "key", plugin_format(preparation->call, "subnet/%s", id));
+        const char *key = id ? plugin_format(preparation->call, "subnet/%s", id) : NULL;
+        preparation->failed |= key ? json_set_string(piece, "key", key) : MEMORIES_NO_MEMORY;
         preparation->failed |= json_set_string(piece, "id", id);
         preparation->failed |= json_set_string(piece, "zone", json_get_string(json_at(subnets, i), "availabilityZone"));
         preparation->failed |= json_set_string(piece, "cidr", json_get_string(json_at(subnets, i), "cidrBlock"));

@@ -16,7 +16,7 @@ static void add(struct form *form, const char *name, json_object *value);
 
 static const char *joined(struct form *form, const char *name, const char *member)
 {
-    const char *path = *name ? plugin_format(form->call, "%s.%s", name, member) : member;
+    const char *path = *name && member ? plugin_format(form->call, "%s.%s", name, member) : member;
     form->body.failed |= !path;
     return path ? path : "";
 }
@@ -25,7 +25,7 @@ static void add_list(struct form *form, const char *name, json_object *list)
 {
     for (size_t i = 0; i < json_count(list); i++) {
         const char *number = plugin_format(form->call, "%s%zu", form->list_word, i + 1);
-        add(form, joined(form, name, number ? number : ""), json_at(list, i));
+        add(form, joined(form, name, number), json_at(list, i));
     }
 }
 

@@ -1,6 +1,7 @@
 /* request.c - requests to AWS: put into words, signed, sent, and the replies read, see request.h */
 #include "plugins/providers/aws/request.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -125,51 +126,55 @@ static int64_t date_of(const struct memories_http_response *response)
 
 /* What a service says about an error, whatever its protocol. */
 struct complaint {
+    struct memories_call *call;
     const char *code;
     const char *message;
     const char *request_id;
+    bool no_memory;
 };
 
-static const char *keep(struct memories_call *call, const char *text, size_t length)
+static const char *keep(struct complaint *complaint, const char *text, size_t length)
 {
-    return text ? plugin_format(call, "%.*s", (int)length, text) : NULL;
+    const char *kept = text ? plugin_format(complaint->call, "%.*s", (int)length, text) : NULL;
+    complaint->no_memory |= text && !kept;
+    return kept;
 }
 
-static const char *keep_all(struct memories_call *call, const char *text)
+static const char *keep_all(struct complaint *complaint, const char *text)
 {
-    return text ? keep(call, text, strlen(text)) : NULL;
+    return text ? keep(complaint, text, strlen(text)) : NULL;
 }
 
-static void read_xml_complaint(struct memories_call *call, json_object *document, struct complaint *complaint)
+static void read_xml_complaint(struct complaint *complaint, json_object *document)
 {
     json_object *errors = json_get_object(document, "Errors"); /* EC2's has them one level deeper */
     json_object *error = json_get_object(errors ? errors : document, "Error");
     const char *request_id = json_get_string(document, "RequestId");
-    complaint->code = keep_all(call, json_get_string(error, "Code"));
-    complaint->message = keep_all(call, json_get_string(error, "Message"));
+    complaint->code = keep_all(complaint, json_get_string(error, "Code"));
+    complaint->message = keep_all(complaint, json_get_string(error, "Message"));
     if (!request_id)
         request_id = json_get_string(document, "RequestID");
     if (request_id)
-        complaint->request_id = keep_all(call, request_id);
+        complaint->request_id = keep_all(complaint, request_id);
 }
 
 /* "com.amazonaws.logs#ResourceNotFoundException" and "Name:http://…" -> the name alone */
-static const char *bare_name(struct memories_call *call, const char *name)
+static const char *bare_name(struct complaint *complaint, const char *name)
 {
     const char *hash = name ? strchr(name, '#') : NULL;
     name = hash ? hash + 1 : name;
-    return name ? keep(call, name, strcspn(name, ":;")) : NULL;
+    return name ? keep(complaint, name, strcspn(name, ":;")) : NULL;
 }
 
-static void read_json_complaint(struct memories_call *call, const struct memories_http_response *response,
-                                json_object *document, struct complaint *complaint)
+static void read_json_complaint(struct complaint *complaint, const struct memories_http_response *response,
+                                json_object *document)
 {
     const char *code = header_of(response, "x-amzn-query-error");
     code = code ? code : json_get_string(document, "__type");
     code = code ? code : header_of(response, "x-amzn-errortype");
     const char *message = json_get_string(document, "message");
-    complaint->code = bare_name(call, code);
-    complaint->message = keep_all(call, message ? message : json_get_string(document, "Message"));
+    complaint->code = bare_name(complaint, code);
+    complaint->message = keep_all(complaint, message ? message : json_get_string(document, "Message"));
 }
 
 static json_object *parse(const struct aws_request *request, const struct memories_http_response *response,
@@ -202,12 +207,13 @@ static struct memories_error_detail make_error(struct memories_call *call, const
 static void read_error(struct memories_call *call, const struct aws_request *request,
                        const struct memories_http_response *response, json_object *document, struct aws_reply *reply)
 {
-    struct complaint complaint = { .request_id = keep_all(call, response->request_id) };
+    struct complaint complaint = { .call = call };
+    complaint.request_id = keep_all(&complaint, response->request_id);
     if (request->service->protocol == AWS_PROTOCOL_JSON)
-        read_json_complaint(call, response, document, &complaint);
+        read_json_complaint(&complaint, response, document);
     else
-        read_xml_complaint(call, document, &complaint);
-    int32_t result = failure_code(complaint.code, response->status);
+        read_xml_complaint(&complaint, document);
+    int32_t result = complaint.no_memory ? MEMORIES_NO_MEMORY : failure_code(complaint.code, response->status);
     const char *retry_after = header_of(response, "x-amz-retry-after"), *seconds = header_of(response, "retry-after");
     reply->code = complaint.code;
     reply->error = make_error(call, request, result, "was refused");
@@ -224,13 +230,20 @@ static void read_error(struct memories_call *call, const struct aws_request *req
                                                          : plugin_format(call, "%d", response->status));
 }
 
+static json_object *result_of(json_object *document, const char *action)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%sResult", action);
+    return json_get(document, name);
+}
+
 static void read_reply(struct memories_call *call, const struct aws_request *request,
                        const struct memories_http_response *response, struct aws_reply *reply)
 {
     bool no_memory;
     if (response->status == 0) {
         reply->error = make_error(call, request, response->error_code, "got no answer");
-        reply->error.cause = keep_all(call, response->error);
+        reply->error.cause = response->error ? plugin_format(call, "%s", response->error) : NULL;
         return;
     }
     reply->date_ms = date_of(response);
@@ -246,7 +259,7 @@ static void read_reply(struct memories_call *call, const struct aws_request *req
     } else {
         json_object *result = NULL;
         if (request->service->protocol == AWS_PROTOCOL_QUERY) /* <XResponse><XResult>…</XResult> */
-            result = json_get(document, plugin_format(call, "%sResult", request->action));
+            result = result_of(document, request->action);
         reply->document = result ? json_ref(result) : STEAL(document);
     }
 }
@@ -279,6 +292,21 @@ void aws_replies_clear(struct aws_reply *replies, size_t count)
     for (size_t i = 0; replies && i < count; i++) {
         json_object_put(replies[i].document);
         replies[i].document = NULL;
+    }
+}
+
+bool aws_reply_may_have_effect(const struct aws_reply *reply)
+{
+    switch (reply->error.code) {
+    case MEMORIES_OK:
+        return reply->document; /* without one nothing was sent */
+    case MEMORIES_TRANSIENT:
+    case MEMORIES_TIMEOUT:
+    case MEMORIES_CANCELLED:
+    case MEMORIES_NO_MEMORY:
+        return true;
+    default:
+        return reply->error.http_status == 0;
     }
 }
 

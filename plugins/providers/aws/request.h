@@ -7,6 +7,7 @@
 #define AWS_REQUEST_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 
 #include "plugins/providers/aws/service.h"
 
@@ -42,6 +43,9 @@ struct aws_setting {
 int32_t aws_exchange(struct memories_call *call, const struct aws_setting *setting, const struct aws_request *requests,
                      size_t count, struct aws_reply *replies);
 void aws_replies_clear(struct aws_reply *replies, size_t count);
+
+/* Whether the request may have done what it asks for: it has, or nobody knows. */
+bool aws_reply_may_have_effect(const struct aws_reply *reply);
 
 /* The error of a reply, with the place where it happened (a resource key, a config path). */
 struct memories_error_detail aws_reply_error(struct memories_call *call, const struct aws_reply *reply,

@@ -25,6 +25,7 @@ static const struct {
     [LIST_ROLE_POLICIES] = { &aws_iam, "ListAttachedRolePolicies", "AttachedPolicies", "Marker", "Marker" },
     [LIST_PROFILE] = { &aws_iam, "GetInstanceProfile", NULL, "Marker", "Marker" },
     [LIST_LOG_GROUPS] = { &aws_logs, "DescribeLogGroups", "logGroups", "nextToken", "nextToken" },
+    [LIST_LOG_TAGS] = { &aws_logs, "ListTagsForResource", NULL, "nextToken", "nextToken" },
     [LIST_ALARMS] = { &aws_cloudwatch, "DescribeAlarms", "MetricAlarms", "NextToken", "NextToken" },
     [LIST_TOPIC] = { &aws_sns, "GetTopicAttributes", NULL, "NextToken", "NextToken" },
     [LIST_SUBSCRIPTIONS] = { &aws_sns, "ListSubscriptionsByTopic", "Subscriptions", "NextToken", "NextToken" },
@@ -56,6 +57,27 @@ static int fill_ec2(enum snapshot_list list, const struct snapshot_scope *scope,
     return failed | add_filter(parameters, "Filter", "tag:" TAG_DEPLOYMENT, scope->deployment);
 }
 
+/* Of what nobody has a name there is nothing. */
+static bool is_nameless(enum snapshot_list list, const struct snapshot_scope *scope)
+{
+    switch (list) {
+    case LIST_ROLE:
+    case LIST_ROLE_POLICIES:
+        return !scope->role;
+    case LIST_PROFILE:
+        return !scope->profile;
+    case LIST_LOG_GROUPS:
+        return !scope->log_group;
+    case LIST_LOG_TAGS:
+        return !scope->log_group_arn;
+    case LIST_TOPIC:
+    case LIST_SUBSCRIPTIONS:
+        return !scope->topic;
+    default:
+        return false;
+    }
+}
+
 static int fill(enum snapshot_list list, const struct snapshot_scope *scope, json_object *parameters)
 {
     switch (list) {
@@ -66,6 +88,8 @@ static int fill(enum snapshot_list list, const struct snapshot_scope *scope, jso
         return json_set_string(parameters, "InstanceProfileName", scope->profile);
     case LIST_LOG_GROUPS:
         return json_set_string(parameters, "logGroupNamePrefix", scope->log_group);
+    case LIST_LOG_TAGS:
+        return json_set_string(parameters, "resourceArn", scope->log_group_arn);
     case LIST_ALARMS:
         return json_set_string(parameters, "AlarmNamePrefix", scope->alarm_prefix) |
                json_set_int(parameters, "MaxRecords", ALARMS_PAGE_MAX);
@@ -115,8 +139,9 @@ int32_t snapshot_take(struct snapshot *snapshot, struct aws *aws, struct memorie
     size_t count = 0;
     int failed = 0;
     snapshot->call = call;
+    snapshot->deployment = scope->deployment;
     for (int list = 0; list < LIST_COUNT; list++) {
-        if (!snapshot->wanted[list])
+        if (!snapshot->wanted[list] || is_nameless(list, scope))
             continue;
         json_object *parameters = json_object_new_object();
         failed |= fill(list, scope, parameters);

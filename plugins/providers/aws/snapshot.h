@@ -21,6 +21,7 @@ enum snapshot_list {
     LIST_ROLE_POLICIES,
     LIST_PROFILE,
     LIST_LOG_GROUPS, /* whose names begin as that of the deployment does */
+    LIST_LOG_TAGS,   /* of that of the deployment */
     LIST_ALARMS,
     LIST_TOPIC,
     LIST_SUBSCRIPTIONS,
@@ -30,6 +31,7 @@ enum snapshot_list {
 
 struct snapshot {
     struct memories_call *call;
+    const char *deployment; /* whose; NULL: of all */
     struct aws_list lists[LIST_COUNT];
     bool wanted[LIST_COUNT];
 };
@@ -41,6 +43,7 @@ struct snapshot_scope {
     const char *role;       /* names */
     const char *profile;
     const char *log_group;
+    const char *log_group_arn;
     const char *alarm_prefix;
     const char *topic;
 };

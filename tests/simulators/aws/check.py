@@ -162,6 +162,10 @@ def observation():
     logs.create_log_group(logGroupName="/memories/x", tags={"memories-deployment": "d"})
     refused("ResourceAlreadyExistsException", logs.create_log_group, logGroupName="/memories/x")
     logs.put_retention_policy(logGroupName="/memories/x", retentionInDays=30)
+    arn = logs.describe_log_groups(logGroupNamePrefix="/memories/x")["logGroups"][0]["logGroupArn"]
+    logs.tag_resource(resourceArn=arn, tags={"memories-user:d": "logs"})
+    logs.untag_resource(resourceArn=arn, tagKeys=["memories-user:d"])
+    assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"memories-deployment": "d"}
     assert logs.describe_log_groups(logGroupNamePrefix="/memories/")["logGroups"][0]["retentionInDays"] == 30
     if not IS_MOTO:  # moto wants the stream to be made first
         logs.put_log_events(logGroupName="/memories/x", logStreamName="s",

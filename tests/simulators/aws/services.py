@@ -295,6 +295,18 @@ def logs_ListTagsForResource(world, parameters):
     return {"tags": _group(world, parameters["resourceArn"].split(":log-group:")[1])["tags"]}
 
 
+def logs_TagResource(world, parameters):
+    _group(world, parameters["resourceArn"].split(":log-group:")[1])["tags"].update(parameters["tags"])
+    return {}
+
+
+def logs_UntagResource(world, parameters):
+    tags = _group(world, parameters["resourceArn"].split(":log-group:")[1])["tags"]
+    for key in parameters["tagKeys"]:
+        tags.pop(key, None)
+    return {}
+
+
 def logs_PutRetentionPolicy(world, parameters):
     if parameters["retentionInDays"] not in RETENTIONS:
         raise Failure("InvalidParameterException", f"retentionInDays must be one of {RETENTIONS}")
