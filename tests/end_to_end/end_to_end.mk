@@ -1,6 +1,6 @@
 # Scripts that use the programs as a person does; each begins with `. "$srcdir/tests/env.sh"`. One line a test here.
 end_to_end_tests = tests/end_to_end/cli.sh tests/end_to_end/consensus.sh tests/end_to_end/crash.sh \
-	tests/end_to_end/examples.sh tests/end_to_end/image.sh tests/end_to_end/libcurl.sh \
+	tests/end_to_end/isolate.sh tests/end_to_end/examples.sh tests/end_to_end/image.sh tests/end_to_end/libcurl.sh \
 	tests/end_to_end/observe.sh \
 	tests/end_to_end/plugins_doc.sh \
 	tests/end_to_end/standalone.sh

@@ -12,12 +12,16 @@
  *         - {operation: create, key: node/node2, nth: 1, code: throttled, after: true}
  *                             after: the work is done, and then the answer is lost
  *
+ * MEMORIES_FAKE_CRASH="create node/node2" makes it crash before it does that; "create node/node2 after" when it is done, and
+ * before it has said so.
+ *
  * Any number of deployments and threads may use it at once.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -151,6 +155,7 @@ struct work {
     json_object *inputs;
     json_object *outputs;
     json_object *object; /* borrowed from the cloud; NULL: there is none */
+    bool mute;           /* nobody will hear the answer */
 };
 
 /* By the recorded id; without one by token, then by key. */
@@ -172,6 +177,8 @@ static uint32_t state_of(json_object *object)
 static int32_t answer(const struct work *work, json_object *object)
 {
     uint32_t state = state_of(object);
+    if (work->mute)
+        return 0;
     return plugin_operation_result(work->call, work->index, state, json_ref(json_get_object(object, "outputs")),
                                    state == MEMORIES_STATE_PENDING ? POLL_AFTER_MS : 0);
 }
@@ -300,6 +307,17 @@ static int32_t fail_operation(const struct work *work, json_object *knob)
                                  "take it out of config.fake.fail", "the fake provider was told to fail (%s)", code);
 }
 
+/* "before" or "after", when this operation is to crash; NULL otherwise. */
+static const char *crash_wanted(const char *name, const char *key)
+{
+    const char *wish = getenv("MEMORIES_FAKE_CRASH");
+    char here[512];
+    int length = snprintf(here, sizeof here, "%s %s", name, key);
+    if (!wish || strncmp(wish, here, (size_t)length))
+        return NULL;
+    return !strcmp(wish + length, " after") ? "after" : !wish[length] ? "before" : NULL;
+}
+
 /* The batch's delay, in steps short enough to notice that the caller wants to stop. */
 static int32_t wait_delay(const struct instance *instance, struct memories_call *call)
 {
@@ -332,6 +350,10 @@ static int32_t run_one(struct instance *instance, struct work *work, const char 
     if (knob && !json_get_bool(knob, "after", false))
         return fail_operation(work, knob);
     plugin_host->progress(work->call, work->index, name);
+    const char *crash = crash_wanted(name, operation->key);
+    if (crash && !strcmp(crash, "before"))
+        abort();
+    work->mute = crash;
     int32_t code = one(work);
     return !code && knob ? fail_operation(work, knob) : code;
 }
@@ -354,6 +376,9 @@ static int32_t run_locked(struct instance *instance, struct memories_call *call,
             return code;
     }
     int failed = cloud_save(&cloud, path), number = errno;
+    for (size_t i = 0; i < count; i++)
+        if (crash_wanted(name, operations[i]->key))
+            abort();
     /* What was answered above is not so: the last answer for an operation counts. */
     for (size_t i = 0; failed && i < count; i++)
         plugin_operation_fail_errno(call, i, number, path, NULL, "can't write the fake provider's file");

@@ -46,6 +46,11 @@ tests_unit_test_call_SOURCES = tests/unit/test_call.c
 tests_unit_test_call_CFLAGS = $(unit_cflags)
 tests_unit_test_call_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_isolate
+tests_unit_test_isolate_SOURCES = tests/unit/test_isolate.c
+tests_unit_test_isolate_CFLAGS = $(unit_cflags)
+tests_unit_test_isolate_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_trace
 tests_unit_test_trace_SOURCES = tests/unit/test_trace.c
 tests_unit_test_trace_CFLAGS = $(unit_cflags)
