@@ -199,6 +199,11 @@ static bool is_dry_run(const struct loop *loop)
     return loop->options.flags & MEMORIES_AUTOSCALE_DRY_RUN;
 }
 
+static bool is_once(const struct loop *loop)
+{
+    return loop->options.flags & MEMORIES_AUTOSCALE_ONCE;
+}
+
 static bool acts(const struct decision *decision)
 {
     return strcmp(decision->action, "none") != 0;
@@ -235,9 +240,14 @@ static int make_decision(struct session *session, struct decision *decision, mem
 static int act(struct loop *loop, const struct decision *decision, memories_error **error)
 {
     const struct memories_group_size size = { decision->group, (uint32_t)decision->wanted };
-    memories_deployment *deployment = update_scale(loop->context, loop->id, &size, 1, 0, error);
+    AUTO_ERROR memories_error *problem = NULL;
+    memories_deployment *deployment = update_scale(loop->context, loop->id, &size, 1, 0, &problem);
     memories_deployment_free(deployment);
-    return deployment ? 0 : MEMORIES_FAILED;
+    if (deployment)
+        return 0;
+    /* Somebody else was faster: the next look sees what has become of it. */
+    bool was_late = memories_error_code(problem) == MEMORIES_BUSY && !is_once(loop);
+    return was_late ? 0 : error_move(error, STEAL(problem));
 }
 
 static int take_turn(struct loop *loop, struct session *session, memories_error **error)
@@ -271,7 +281,7 @@ int memories_autoscale(memories_context *context, const char *id, const struct m
     for (;;) {
         struct session *session = session_find(context, id, error);
         int failed = session ? take_turn(&loop, session, error) : MEMORIES_FAILED;
-        bool last = failed || loop.ended || loop.options.flags & MEMORIES_AUTOSCALE_ONCE;
+        bool last = failed || loop.ended || is_once(&loop);
         if (!last)
             session_wait(session, (int64_t)loop.options.interval_s * 1000);
         session_free(session);
