@@ -1,6 +1,7 @@
 # libmemories-core: libcore.la holds the objects (unit tests link it and so reach inside); the library is libcore.la
 # with only the public names visible.
-core_libs = $(JSON_C_LIBS) $(YAML_LIBS) $(SQLITE_LIBS) $(CURL_LIBS) $(OPENSSL_LIBS) $(LTDL_LIBS) -lpthread -lm
+# Not libcurl: it is loaded when it is needed (core/http/curl.h).
+core_libs = $(JSON_C_LIBS) $(YAML_LIBS) $(SQLITE_LIBS) $(OPENSSL_LIBS) $(LTDL_LIBS) -lpthread -lm
 
 core_sources =
 core_schemas =

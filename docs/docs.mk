@@ -1,5 +1,5 @@
 EXTRA_DIST += CHANGELOG.md CONTRIBUTING.md HACKING.md SECURITY.md quickstart.sh run-tests.sh scripts/common.sh \
-	docs/architecture.md docs/documents.md docs/schema.md
+	docs/architecture.md docs/documents.md docs/plugins.md docs/schema.md
 dist_man_MANS += docs/man/memories.1 docs/man/memories.yaml.5 docs/man/memories-autoscale.1 docs/man/memories-delete.1 \
 	docs/man/memories-deploy.1 docs/man/memories-heal.1 docs/man/memories-help.1 docs/man/memories-list.1 \
 	docs/man/memories-logs.1 docs/man/memories-metrics.1 docs/man/memories-plan.1 docs/man/memories-plugins.1 \

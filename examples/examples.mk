@@ -1,4 +1,4 @@
-# Configurations and a program that run as they stand; tests/unit/test_examples.c holds them against the guide's keys.
+# Configurations and a program that run as they stand; tests/unit/test_config_check.c holds them against the guide's keys.
 exampledir = $(docdir)/examples
 example_configs = \
 	examples/standalone.yaml \

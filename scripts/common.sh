@@ -13,9 +13,15 @@ say() { printf '\n\033[1m==> %s\033[0m\n' "$*" | if [ -t 1 ] && [ -z "${NO_COLOR
 run() { printf '    $ %s\n' "$*"; "$@"; }
 fail() { printf '%s: %s\n' "$0" "$*" >&2; exit 1; }
 
+# Root runs no plugins below a directory that another user can rename.
+if [ "$(id -u)" -eq 0 ] && [ "$(stat -c %u "$root")" -ne 0 ] && [ -z "${MEMORIES_BUILD_DIR:-}" ]; then
+    fail "$root belongs to $(stat -c %U "$root"): run this as that user (it calls sudo where it has to)," \
+        "or set MEMORIES_BUILD_DIR to a directory of root's"
+fi
+
 build_packages='gcc make autoconf automake libtool pkg-config libltdl-dev libcurl4-openssl-dev libjson-c-dev libssl-dev
     libyaml-dev libsqlite3-dev libmicrohttpd-dev'
-run_packages='etcd-server iproute2 nftables'
+run_packages='etcd-server iproute2 nftables procps'
 
 # The packages out of "$@" that are not installed.
 missing_packages() {

@@ -12,10 +12,13 @@ include tests/fuzz/fuzz.mk
 include tests/unit/local.mk
 include tests/end_to_end/end_to_end.mk
 include tests/cli/cli_tests.mk
-EXTRA_DIST += tests/env.sh
+TESTS += tests/style.sh
+EXTRA_DIST += tests/env.sh tests/style.sh
 
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
+# The time limits of Check's tests are there to end what hangs: a busy machine must not come near them.
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' builddir='$(builddir)'; export srcdir builddir; \
+	CK_TIMEOUT_MULTIPLIER=$${CK_TIMEOUT_MULTIPLIER:-5}; export CK_TIMEOUT_MULTIPLIER; \
 	CC='$(CC)' CXX='$(CXX)' NM='$(NM)'; export CC CXX NM;
 TESTS += $(check_PROGRAMS)

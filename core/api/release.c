@@ -166,64 +166,48 @@ static int destroy_released(struct session *session, json_object *recorded, json
     return target ? session_run_engine(session, target, false, error) : error_no_memory(error);
 }
 
-static int timed_out(struct session *session, const char *message, int64_t limit_ms, memories_error **error)
+struct letting_go {
+    struct session *session;
+    json_object *recorded;
+    json_object *leaving;
+    json_object *request;
+};
+
+/* Others are there than when the request was made. */
+static int renew_request(const struct letting_go *going, memories_error **error)
 {
-    error_set(error, MEMORIES_TIMEOUT, "%s: the nodes that are to go could not be let go within %lld s", session->id,
-              (long long)(limit_ms / 1000));
-    error_cause(error, "%s", message ? message : "the topology gave no reason");
-    error_hint(error, "go on with: memories resume %s; or keep them: memories scale %s with the former numbers",
-               session->id, session->id);
-    return MEMORIES_TIMEOUT;
+    static const char *const members[] = { "nodes", "leaving" };
+    AUTO_JSON json_object *fresh = request_of(going->session, going->recorded, going->leaving, error);
+    for (size_t i = 0; i < ARRAY_COUNT(members); i++)
+        if (!fresh || json_set(going->request, members[i], json_ref(json_get(fresh, members[i]))))
+            return error_no_memory(error);
+    return 0;
 }
 
-/* One answer of the topology: its words for the operator, and what has become free; *count: how many nodes. */
-static int take_answer(struct session *session, json_object *recorded, json_object *leaving, json_object *answer,
-                       char **last, size_t *count, memories_error **error)
+static int take_answer(json_object *answer, void *user_data, memories_error **error)
 {
-    const char *message = json_get_string(answer, "message");
-    if (message && (!*last || strcmp(*last, message))) {
-        session_say(session, MEMORIES_EVENT_PROGRESS, "release", message);
-        free(*last);
-        *last = strdup(message);
-    }
-    int failed = note_released(answer, leaving, count, error);
-    return !failed && *count ? destroy_released(session, recorded, leaving, error) : failed;
+    struct letting_go *going = user_data;
+    size_t count = 0;
+    int failed = note_released(answer, going->leaving, &count, error);
+    if (!failed && count)
+        failed = destroy_released(going->session, going->recorded, going->leaving, error);
+    return !failed && count ? renew_request(going, error) : failed;
 }
 
 /* Calls release until it is done; each node is destroyed as soon as it is free, whatever the others do. */
 static int let_go(struct session *session, json_object *recorded, json_object *leaving, memories_error **error)
 {
-    AUTO_JSON json_object *request = NULL;
-    session_say(session, MEMORIES_EVENT_PHASE, "release", "letting nodes go");
-    int64_t began = clock_monotonic_ms(), limit = session_limit_ms(session);
-    AUTO_FREE char *last = NULL;
-    for (size_t count = 1; !atomic_load(&session->context->cancel);) {
-        AUTO_JSON json_object *answer = NULL;
-        AUTO_ERROR memories_error *problem = NULL;
-        if (count) { /* others are there than before */
-            json_object_put(request);
-            request = request_of(session, recorded, leaving, error);
-        }
-        if (!request)
-            return MEMORIES_NO_MEMORY;
-        if (json_set_int(request, "elapsed_ms", clock_monotonic_ms() - began))
-            return error_no_memory(error);
-        count = 0;
-        int failed = call_document(session->topology, &session->environment, "release",
-                                   session->topology->ops.topology.release, request, &answer, &problem);
-        if (failed && !memories_error_retryable(problem))
-            return error_move(error, STEAL(problem));
-        if (!failed)
-            failed = take_answer(session, recorded, leaving, answer, &last, &count, &problem);
-        if (!failed && json_get_bool(answer, "done", false))
-            return 0;
-        if (failed && !memories_error_retryable(problem))
-            return error_move(error, STEAL(problem));
-        if (clock_monotonic_ms() - began > limit)
-            return timed_out(session, last, limit, error);
-        session_wait(session, json_get_int(answer, "poll_after_ms", 500));
-    }
-    return session_cancelled(session, error);
+    AUTO_JSON json_object *request = request_of(session, recorded, leaving, error);
+    AUTO_JSON json_object *answer = NULL;
+    struct letting_go going = { session, recorded, leaving, request };
+    const struct session_steps steps = { .slot_name = "release",
+                                         .slot = session->topology->ops.topology.release,
+                                         .request = request,
+                                         .doing = "letting nodes go",
+                                         .too_late = "could not let its nodes go",
+                                         .on_answer = take_answer,
+                                         .user_data = &going };
+    return request ? session_repeat(session, &steps, &answer, error) : MEMORIES_NO_MEMORY;
 }
 
 /* From here on the nodes that were to be replaced are like ones that were never made. */
@@ -243,20 +227,40 @@ static int forget_replaced(struct session *session, memories_error **error)
     return error_no_memory(error);
 }
 
+static json_object *replaced_nodes(struct session *session)
+{
+    return json_get_array(json_get_object(session->record, "membership"), "replacing");
+}
+
+/* {name: true} as the records have it. New reference. */
+static json_object *recorded_leaving(struct session *session, memories_error **error)
+{
+    AUTO_JSON json_object *recorded = store_resource_list(session->store, session->id, error);
+    AUTO_JSON json_object *wanted = recorded ? nodes_of(json_get_array(session->record, "resources")) : NULL;
+    json_object *leaving = wanted ? find_leaving(recorded, wanted, replaced_nodes(session)) : NULL;
+    if (recorded && !leaving)
+        error_no_memory(error);
+    return leaving;
+}
+
+int session_has_leaving(struct session *session, bool *has, memories_error **error)
+{
+    AUTO_JSON json_object *leaving = recorded_leaving(session, error);
+    *has = leaving && json_object_object_length(leaving) && session->topology->ops.topology.release;
+    return leaving ? 0 : MEMORIES_FAILED;
+}
+
 int session_release(struct session *session, memories_error **error)
 {
+    json_object *replaced = replaced_nodes(session);
     if (!session->topology->ops.topology.release)
         return 0;
-    json_object *replaced = json_get_array(json_get_object(session->record, "membership"), "replacing");
-    AUTO_JSON json_object *recorded = store_resource_list(session->store, session->id, error);
-    AUTO_JSON json_object *wanted = nodes_of(json_get_array(session->record, "resources"));
-    AUTO_JSON json_object *leaving = recorded && wanted ? find_leaving(recorded, wanted, replaced) : NULL;
+    AUTO_JSON json_object *leaving = recorded_leaving(session, error);
     if (!leaving)
-        return recorded ? error_no_memory(error) : MEMORIES_FAILED;
+        return MEMORIES_FAILED;
     int failed = 0;
     if (json_object_object_length(leaving)) {
-        json_object_put(recorded);
-        recorded = session_observe(session, error); /* whose machine is gone needs no goodbye */
+        AUTO_JSON json_object *recorded = session_observe(session, error); /* whose machine is gone needs no goodbye */
         if (!recorded)
             return MEMORIES_FAILED;
         failed = let_go(session, recorded, leaving, error);

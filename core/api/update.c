@@ -337,7 +337,15 @@ static int redesign(struct session *session, const struct update *update, memori
     return failed;
 }
 
-/* The session is locked. MEMORIES_NO_WAIT: what is on record is left to memories_resume. */
+/* With MEMORIES_NO_WAIT, nodes that have to be let go first are left to memories_resume: that may take its time. */
+static int realize(struct session *session, uint32_t flags, memories_error **error)
+{
+    bool goes = false;
+    int failed = flags & MEMORIES_NO_WAIT ? session_has_leaving(session, &goes, error) : 0;
+    return failed || goes ? failed : session_realize(session, !(flags & MEMORIES_NO_WAIT), error);
+}
+
+/* The session is locked. */
 static memories_deployment *carry_out(struct session *session, const struct update *update, uint32_t flags,
                                       memories_error **error)
 {
@@ -345,7 +353,7 @@ static memories_deployment *carry_out(struct session *session, const struct upda
     int failed = redesign(session, update, error);
     if (!failed) {
         session_audit(session, update->event, json_ref(update->detail));
-        failed = flags & MEMORIES_NO_WAIT ? 0 : session_realize(session, true, error);
+        failed = realize(session, flags, error);
     }
     return failed ? NULL : record_outcome(session->record, error);
 }

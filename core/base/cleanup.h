@@ -29,10 +29,11 @@ static inline void cleanup_error(memories_error **error)
     memories_error_free(*error);
 }
 
-#define AUTO_FREE __attribute__((cleanup(cleanup_free)))
-#define AUTO_FD __attribute__((cleanup(cleanup_fd)))
-#define AUTO_JSON __attribute__((cleanup(cleanup_json)))
-#define AUTO_ERROR __attribute__((cleanup(cleanup_error)))
+/* "unused": to clang, a variable that is only there to be cleaned up is unused. */
+#define AUTO_FREE __attribute__((cleanup(cleanup_free), unused))
+#define AUTO_FD __attribute__((cleanup(cleanup_fd), unused))
+#define AUTO_JSON __attribute__((cleanup(cleanup_json), unused))
+#define AUTO_ERROR __attribute__((cleanup(cleanup_error), unused))
 
 /* Hands a variable's value out of its scope: `return STEAL(result);` */
 #define STEAL(variable)                          \

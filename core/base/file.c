@@ -80,7 +80,7 @@ static int sync_directory_of(const char *path)
     return fd < 0 ? -1 : fsync(fd);
 }
 
-int file_write(const char *path, const void *content, size_t bytes, mode_t mode, memories_error **error)
+int file_write(const char *path, const void *content, size_t bytes, mode_t mode, bool sync, memories_error **error)
 {
     AUTO_FREE char *temporary = text_format("%s.XXXXXX", path);
     if (!temporary)
@@ -88,12 +88,12 @@ int file_write(const char *path, const void *content, size_t bytes, mode_t mode,
     AUTO_FD int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
         return error_set_errno(error, errno, "can't make a file beside %s", path);
-    if (fchmod(fd, mode) || write_all(fd, content, bytes) || fsync(fd) || rename(temporary, path)) {
+    if (fchmod(fd, mode) || write_all(fd, content, bytes) || (sync && fsync(fd)) || rename(temporary, path)) {
         int number = errno;
         unlink(temporary);
         return error_set_errno(error, number, "can't write %s", path);
     }
-    return sync_directory_of(path) ? error_set_errno(error, errno, "can't sync the directory of %s", path) : 0;
+    return sync && sync_directory_of(path) ? error_set_errno(error, errno, "can't sync the directory of %s", path) : 0;
 }
 
 static int check_directory(const char *path, memories_error **error)

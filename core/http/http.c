@@ -7,7 +7,6 @@
 #include "core/http/http.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -20,6 +19,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/http/curl.h"
 
 #define TIMEOUT_MS 30000
 #define CONNECT_TIMEOUT_MS 10000
@@ -111,14 +111,14 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *user_data)
 /* Addresses for which a proxy makes no sense: this machine, and the clouds' metadata services. */
 static bool is_local_host(const char *url)
 {
-    CURLU *parsed = curl_url();
+    CURLU *parsed = curl.url();
     char *host = NULL;
     bool local = false;
-    if (parsed && !curl_url_set(parsed, CURLUPART_URL, url, 0) && !curl_url_get(parsed, CURLUPART_HOST, &host, 0))
+    if (parsed && !curl.url_set(parsed, CURLUPART_URL, url, 0) && !curl.url_get(parsed, CURLUPART_HOST, &host, 0))
         local = !strcasecmp(host, "localhost") || !strncmp(host, "127.", 4) || !strncmp(host, "169.254.", 8) ||
                 !strcmp(host, "[::1]") || !strncasecmp(host, "[fe80:", 6) || !strcasecmp(host, "[fd00:ec2::254]");
-    curl_free(host);
-    curl_url_cleanup(parsed);
+    curl.free(host);
+    curl.url_cleanup(parsed);
     return local;
 }
 
@@ -136,7 +136,7 @@ static char *connect_rule(const char *target)
 static void set_blob(CURL *easy, CURLoption option, const char *pem)
 {
     struct curl_blob blob = { .data = (void *)(uintptr_t)pem, .len = strlen(pem), .flags = CURL_BLOB_COPY };
-    curl_easy_setopt(easy, option, &blob);
+    curl.easy_setopt(easy, option, &blob);
 }
 
 static int set_identity(struct transfer *transfer, const struct memories_http_request *request,
@@ -150,51 +150,51 @@ static int set_identity(struct transfer *transfer, const struct memories_http_re
     set_blob(easy, CURLOPT_CAINFO_BLOB, identity->ca_certificate);
     set_blob(easy, CURLOPT_SSLCERT_BLOB, identity->certificate);
     set_blob(easy, CURLOPT_SSLKEY_BLOB, identity->key);
-    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* only the deployment's own CA counts */
+    curl.easy_setopt(easy, CURLOPT_CAPATH, NULL); /* only the deployment's own CA counts */
     return 0;
 }
 
 static void set_safety(CURL *easy)
 {
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl.easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 }
 
 static int set_headers(struct transfer *transfer, const struct memories_http_request *request)
 {
     /* curl would send "Expect: 100-continue" with large bodies, and wait a second where nobody answers it */
-    transfer->headers = curl_slist_append(NULL, "Expect:");
+    transfer->headers = curl.slist_append(NULL, "Expect:");
     for (const char *const *header = request->headers; transfer->headers && header && *header; header++) {
-        struct curl_slist *longer = curl_slist_append(transfer->headers, *header);
+        struct curl_slist *longer = curl.slist_append(transfer->headers, *header);
         if (!longer)
             return MEMORIES_NO_MEMORY;
         transfer->headers = longer;
     }
     if (!transfer->headers)
         return MEMORIES_NO_MEMORY;
-    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
+    curl.easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
     return 0;
 }
 
 static int set_target(struct transfer *transfer, const struct memories_http_request *request)
 {
     CURL *easy = transfer->easy;
-    curl_easy_setopt(easy, CURLOPT_URL, request->url);
+    curl.easy_setopt(easy, CURLOPT_URL, request->url);
     if (request->connect_to) {
         AUTO_FREE char *rule = connect_rule(request->connect_to);
-        transfer->connect_to = rule ? curl_slist_append(NULL, rule) : NULL;
+        transfer->connect_to = rule ? curl.slist_append(NULL, rule) : NULL;
         if (!transfer->connect_to)
             return MEMORIES_NO_MEMORY;
-        curl_easy_setopt(easy, CURLOPT_CONNECT_TO, transfer->connect_to);
+        curl.easy_setopt(easy, CURLOPT_CONNECT_TO, transfer->connect_to);
     }
     if (request->unix_socket)
-        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+        curl.easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
     if (request->connect_to || request->unix_socket || request->identity || is_local_host(request->url))
-        curl_easy_setopt(easy, CURLOPT_PROXY, "");
+        curl.easy_setopt(easy, CURLOPT_PROXY, "");
     return 0;
 }
 
@@ -203,42 +203,42 @@ static void set_body(struct transfer *transfer, const struct memories_http_reque
     CURL *easy = transfer->easy;
     const char *method = request->method ? request->method : "GET";
     if (request->body || !strcmp(method, "POST") || !strcmp(method, "PUT") || !strcmp(method, "PATCH")) {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
-        curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body ? request->body : "");
+        curl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
+        curl.easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body ? request->body : "");
     }
     if (!strcmp(method, "HEAD"))
-        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+        curl.easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    curl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
 static int set_up(struct transfer *transfer, const struct memories_http_request *request,
                   const struct http_identity *identity, memories_error **error)
 {
-    CURL *easy = transfer->easy = curl_easy_init();
+    CURL *easy = transfer->easy = curl.easy_init();
     if (!easy || set_headers(transfer, request) || set_target(transfer, request))
         return error_no_memory(error);
     set_safety(easy);
     set_body(transfer, request);
     long timeout = request->timeout_ms ? (long)request->timeout_ms : TIMEOUT_MS;
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout < CONNECT_TIMEOUT_MS ? timeout : CONNECT_TIMEOUT_MS);
-    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "memories/" PACKAGE_VERSION);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->words);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
+    curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout < CONNECT_TIMEOUT_MS ? timeout : CONNECT_TIMEOUT_MS);
+    curl.easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl.easy_setopt(easy, CURLOPT_USERAGENT, "memories/" PACKAGE_VERSION);
+    curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->words);
+    curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl.easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    curl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl.easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    curl.easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     transfer->max_bytes = request->max_response_bytes ? request->max_response_bytes : RESPONSE_MAX_BYTES;
     return set_identity(transfer, request, identity, error);
 }
 
 static void transfer_clear(struct transfer *transfer)
 {
-    curl_easy_cleanup(transfer->easy);
-    curl_slist_free_all(transfer->headers);
-    curl_slist_free_all(transfer->connect_to);
+    curl.easy_cleanup(transfer->easy);
+    curl.slist_free_all(transfer->headers);
+    curl.slist_free_all(transfer->connect_to);
     text_clear(&transfer->body);
     text_clear(&transfer->header_lines);
 }
@@ -300,7 +300,7 @@ static void fill_failure(struct transfer *transfer, CURLcode result)
     response->error_code = code_of(transfer, result);
     const char *words = transfer->too_large ? "the reply is larger than allowed"
                         : *transfer->words  ? transfer->words
-                                            : curl_easy_strerror(result);
+                                            : curl.easy_strerror(result);
     response->error = strdup(words);
 }
 
@@ -308,7 +308,7 @@ static void fill_answer(struct transfer *transfer)
 {
     struct memories_http_response *response = transfer->response;
     long status = 0;
-    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     response->status = (int32_t)status;
     response->body_bytes = (uint32_t)transfer->body.length;
     response->body = text_take(&transfer->body);
@@ -348,7 +348,7 @@ static void finish(struct http_client *client, struct transfer *transfer, CURLco
         fill_answer(transfer);
     else
         fill_failure(transfer, result);
-    curl_multi_remove_handle(client->multi, transfer->easy);
+    curl.multi_remove_handle(client->multi, transfer->easy);
     pthread_mutex_lock(&client->lock);
     if (--transfer->batch->left == 0)
         pthread_cond_broadcast(&client->completion);
@@ -358,9 +358,9 @@ static void finish(struct http_client *client, struct transfer *transfer, CURLco
 static void finish_completed(struct http_client *client)
 {
     int left;
-    for (CURLMsg *message; (message = curl_multi_info_read(client->multi, &left));) {
+    for (CURLMsg *message; (message = curl.multi_info_read(client->multi, &left));) {
         char *private = NULL;
-        if (message->msg == CURLMSG_DONE && !curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private))
+        if (message->msg == CURLMSG_DONE && !curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private))
             finish(client, (struct transfer *)(void *)private, message->data.result, false);
     }
 }
@@ -387,7 +387,7 @@ static void take_queued(struct http_client *client)
         struct transfer *transfer = queued;
         queued = transfer->next;
         activate(client, transfer);
-        if (curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK)
+        if (curl.multi_add_handle(client->multi, transfer->easy) != CURLM_OK)
             finish(client, transfer, CURLE_OUT_OF_MEMORY, false);
     }
 }
@@ -412,9 +412,9 @@ static void *drive(void *argument)
         int running = 0;
         take_queued(client);
         finish_cancelled(client);
-        curl_multi_perform(client->multi, &running);
+        curl.multi_perform(client->multi, &running);
         finish_completed(client);
-        curl_multi_poll(client->multi, NULL, 0, 60000, NULL);
+        curl.multi_poll(client->multi, NULL, 0, 60000, NULL);
     }
     take_queued(client);
     finish_cancelled(client);
@@ -422,13 +422,6 @@ static void *drive(void *argument)
 }
 
 /* ---- The client ---- */
-
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-
-static void start_curl(void)
-{
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 struct http_client *http_client_new(memories_error **error)
 {
@@ -448,14 +441,15 @@ struct http_client *http_client_new(memories_error **error)
 
 static int start(struct http_client *client, memories_error **error)
 {
-    int failed = 0;
-    pthread_once(&curl_once, start_curl);
+    int failed = curl_load(error);
+    if (failed)
+        return failed;
     pthread_mutex_lock(&client->lock);
     if (!client->started) {
-        client->multi = curl_multi_init();
+        client->multi = curl.multi_init();
         if (client->multi) {
-            curl_multi_setopt(client->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)CONNECTIONS_MAX);
-            curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
+            curl.multi_setopt(client->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)CONNECTIONS_MAX);
+            curl.multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
         }
         client->started = client->multi && pthread_create(&client->thread, NULL, drive, client) == 0;
         failed = client->started ? 0 : error_no_memory(error);
@@ -472,10 +466,11 @@ void http_client_free(struct http_client *client)
         pthread_mutex_lock(&client->lock);
         client->stopping = true;
         pthread_mutex_unlock(&client->lock);
-        curl_multi_wakeup(client->multi);
+        curl.multi_wakeup(client->multi);
         pthread_join(client->thread, NULL);
     }
-    curl_multi_cleanup(client->multi);
+    if (client->multi)
+        curl.multi_cleanup(client->multi);
     pthread_cond_destroy(&client->completion);
     pthread_mutex_destroy(&client->lock);
     free(client);
@@ -489,7 +484,7 @@ static void queue_all(struct http_client *client, struct transfer *transfers, si
         client->queued = &transfers[i];
     }
     pthread_mutex_unlock(&client->lock);
-    curl_multi_wakeup(client->multi);
+    curl.multi_wakeup(client->multi);
 }
 
 static bool wait_for(struct http_client *client, struct batch *batch, const atomic_int *cancel)
@@ -504,7 +499,7 @@ static bool wait_for(struct http_client *client, struct batch *batch, const atom
         pthread_cond_timedwait(&client->completion, &client->lock, &until);
         if (!batch->cancelled && cancel && atomic_load(cancel)) {
             batch->cancelled = true;
-            curl_multi_wakeup(client->multi);
+            curl.multi_wakeup(client->multi);
         }
     }
     bool cancelled = batch->cancelled;
@@ -517,11 +512,14 @@ int http_send(struct http_client *client, const struct memories_http_request *co
               memories_error **error)
 {
     *responses = (struct http_responses){ 0 };
+    int failed = start(client, error);
+    if (failed)
+        return failed;
     struct batch batch = { .left = count };
     struct transfer *transfers = calloc(count + 1, sizeof *transfers);
     responses->items = calloc(count + 1, sizeof *responses->items);
     responses->count = count;
-    int failed = transfers && responses->items ? start(client, error) : error_no_memory(error);
+    failed = transfers && responses->items ? 0 : error_no_memory(error);
     for (size_t i = 0; !failed && i < count; i++) {
         responses->items[i].size = sizeof responses->items[i];
         transfers[i].batch = &batch;

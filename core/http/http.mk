@@ -1,1 +1,1 @@
-core_sources += core/http/http.c core/http/http.h
+core_sources += core/http/curl.c core/http/curl.h core/http/http.c core/http/http.h

@@ -67,5 +67,9 @@ json_object *metadata_parse(const char *bytes, size_t count);
 
 /* trust.c: 0 when neither the file nor a directory above it can be written by others than root and this user. */
 int trust_check(const char *path, memories_error **error);
+struct group;
+struct passwd;
+/* Whether the group is the user's own, with nobody else in it: what it may write is written by the user. */
+bool trust_is_private_group(const struct group *group, const struct passwd *user);
 
 #endif

@@ -3,11 +3,14 @@
  *
  * A plugin runs with all the rights of its user. Whoever can write the file, or rename a directory or symbolic link on
  * the way to it, can run code as that user. So the path is walked from the root as the kernel would, links included, and
- * each thing on the way must belong to root or to this user and be closed to writing by others. A directory like /tmp is
- * the one exception: sticky and root's, so that nobody renames what is another's.
+ * each thing on the way must belong to root or to this user and be closed to writing by others. There are two exceptions.
+ * A directory like /tmp: sticky and root's, so that nobody renames what is another's. And the user's private group, which
+ * has nobody else in it: where every user has one, files are often made with umask 002.
  */
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +22,8 @@
 #include "core/loader/loader.h"
 
 #define LINKS_MAX 40
+/* A private group's entry is small; one that does not fit is none. */
+#define NAMES_BYTES_MAX 4096
 
 static int check_owner(const char *path, const struct stat *info, memories_error **error)
 {
@@ -30,11 +35,33 @@ static int check_owner(const char *path, const struct stat *info, memories_error
     return MEMORIES_DENIED;
 }
 
+bool trust_is_private_group(const struct group *group, const struct passwd *user)
+{
+    if (group->gr_gid != user->pw_gid || strcmp(group->gr_name, user->pw_name) != 0)
+        return false;
+    for (char **member = group->gr_mem; *member; member++)
+        if (strcmp(*member, user->pw_name) != 0)
+            return false;
+    return true;
+}
+
+static bool is_own_private_group(gid_t id)
+{
+    struct passwd user, *found_user;
+    struct group group, *found_group;
+    AUTO_FREE char *user_text = malloc(NAMES_BYTES_MAX), *group_text = malloc(NAMES_BYTES_MAX);
+    return user_text && group_text && getpwuid_r(geteuid(), &user, user_text, NAMES_BYTES_MAX, &found_user) == 0 &&
+           found_user && getgrgid_r(id, &group, group_text, NAMES_BYTES_MAX, &found_group) == 0 && found_group &&
+           trust_is_private_group(found_group, found_user);
+}
+
 static int check_mode(const char *path, const struct stat *info, memories_error **error)
 {
     if (!(info->st_mode & (S_IWGRP | S_IWOTH)))
         return 0;
     if (S_ISDIR(info->st_mode) && (info->st_mode & S_ISVTX) && info->st_uid == 0)
+        return 0;
+    if (!(info->st_mode & S_IWOTH) && is_own_private_group(info->st_gid))
         return 0;
     error_set(error, MEMORIES_DENIED, "%s can be written by others (mode %04o), expected only by its owner", path,
               (unsigned)info->st_mode & 07777);

@@ -22,9 +22,10 @@ static inline void cleanup_json(json_object **json)
     json_object_put(*json);
 }
 
-#define AUTO_FREE __attribute__((cleanup(cleanup_free)))
-#define AUTO_FD __attribute__((cleanup(cleanup_fd)))
-#define AUTO_JSON __attribute__((cleanup(cleanup_json)))
+/* "unused": to clang, a variable that is only there to be cleaned up is unused. */
+#define AUTO_FREE __attribute__((cleanup(cleanup_free), unused))
+#define AUTO_FD __attribute__((cleanup(cleanup_fd), unused))
+#define AUTO_JSON __attribute__((cleanup(cleanup_json), unused))
 
 /* Hands a variable's value out of its scope: `return STEAL(result);` */
 #define STEAL(variable)                          \

@@ -67,7 +67,7 @@ expect 0 memories delete kept
 memories deploy "$three" --name slow --set fake_converge_ms=60000 2>"$test_dir/slow" &
 pid=$!
 is_deploying() { memories status slow >/dev/null 2>&1 && grep -q waiting "$test_dir/slow"; }
-wait_until 20 is_deploying
+wait_until 60 is_deploying
 expect 5 memories stop slow # somebody else works on it
 contains "$err" "$pid"
 kill -TERM "$pid"

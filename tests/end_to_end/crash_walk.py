@@ -3,7 +3,7 @@
 usage: crash_walk.py PROGRAM STAND_IN [ISOLATION...]
 
 PROGRAM is `memories` built to kill itself at point number MEMORIES_CRASH_AT: two points stand round each commit of its
-store. The `memories` in PATH finishes what was begun and tells what there is. After each kill and `resume` (or `delete`)
+store; and to leave what --no-wait leaves undone to the next command, where `memories` goes on in the background. After each kill and `resume` (or `delete`)
 there must be exactly the processes, directories, records and names on the machine that the record asks for, none missing,
 none twice; and the killed command, given again, must do its work.
 
@@ -48,8 +48,7 @@ def run(*arguments, config=None, crash_at=None):
         environment["PATH"] = stand_in + ":" + environment["PATH"]
         if arguments[0] in ("deploy", "update", "start", "resume"):
             arguments += ("--no-wait",)
-    done = subprocess.run([crashing if crash_at else "memories", *arguments], env=environment, input=config, text=True,
-                          capture_output=True)
+    done = subprocess.run([crashing, *arguments], env=environment, input=config, text=True, capture_output=True)
     if done.returncode not in (0, NOT_FOUND) and not (crash_at and done.returncode == -signal.SIGKILL):
         sys.exit(f"memories {' '.join(arguments)} exited with {done.returncode}\n{done.stderr}")
     return done.returncode, done.stdout

@@ -1,5 +1,5 @@
 # Plugins for tests. A -rpath, though nothing is installed, makes libtool build modules: tests/plugins/.libs/*.so
-test_plugin_ldflags = $(plugin_ldflags) -rpath /nowhere
+test_plugin_ldflags = $(plugin_ldflags) $(if $(plugin_rpath),,-rpath /nowhere)
 
 check_LTLIBRARIES += tests/plugins/provider-fake.la
 tests_plugins_provider_fake_la_SOURCES = tests/plugins/provider-fake.c

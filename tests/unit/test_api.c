@@ -374,7 +374,7 @@ static void *work(void *argument)
 
 START_TEST(contexts_work_side_by_side)
 {
-    static char names[THREADS][8];
+    static char names[THREADS][16];
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) {
         snprintf(names[i], sizeof names[i], "t%d", i);

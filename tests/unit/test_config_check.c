@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
-#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/config/schema.h"
 #include "tests/unit/cases.h"
@@ -251,8 +250,6 @@ START_TEST(every_key_has_a_title)
 }
 END_TEST
 
-/* ---- Speed ------------------------------------------------------------------------------------------------------- */
-
 START_TEST(a_thousand_nodes)
 {
     struct text text = TEXT_INIT;
@@ -260,15 +257,11 @@ START_TEST(a_thousand_nodes)
     for (int i = 0; i < 1000; i++)
         text_printf(&text, "  - {id: node%d, machine_type: n2-standard-2, zone: us-west1-a}\n", i);
     AUTO_FREE char *bytes = text_take(&text);
-    int64_t begun = clock_monotonic_ms();
     AUTO_FREE char *found = combine(
         TOPOLOGY("\"properties\": {\"nodes\": {\"uniqueItems\": true, \"items\": {\"$ref\": \"#/$defs/machine\","
                  " \"properties\": {\"id\": {\"type\": \"string\"}}, \"unevaluatedProperties\": false}}}"),
         PROVIDER(""), bytes);
-    int64_t elapsed = clock_monotonic_ms() - begun;
-    printf("1,000 nodes parsed and checked in %d ms\n", (int)elapsed);
     ck_assert_str_eq(found, "");
-    ck_assert_int_lt(elapsed, 1000); /* some ms; the rest is room for valgrind and busy machines */
 }
 END_TEST
 

@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include "core/base/cleanup.h"
-#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "tests/unit/cases.h"
 
@@ -78,11 +77,9 @@ START_TEST(billion_laughs)
         text_append(&text, "]\n");
     }
     AUTO_FREE char *bytes = text_take(&text);
-    int64_t begun = clock_monotonic_ms();
     AUTO_FREE char *found = parse(bytes, strlen(bytes));
     ck_assert_str_eq(found,
                      "file:6:45: there are more than 100000 values (aliases count with all that they stand for)");
-    ck_assert_int_lt(clock_monotonic_ms() - begun, 2000);
 }
 END_TEST
 
@@ -302,8 +299,6 @@ START_TEST(assignments)
 }
 END_TEST
 
-/* ---- Speed ------------------------------------------------------------------------------------------------------- */
-
 START_TEST(a_thousand_nodes)
 {
     struct text text = TEXT_INIT;
@@ -311,11 +306,8 @@ START_TEST(a_thousand_nodes)
     for (int i = 0; i < 1000; i++)
         text_printf(&text, "  - id: node%d\n    machine_type: n2-standard-2\n    zone: us-west1-a\n", i);
     AUTO_FREE char *bytes = text_take(&text);
-    int64_t begun = clock_monotonic_ms();
     AUTO_FREE char *found = parse(bytes, strlen(bytes));
     ck_assert_int_eq(found[0], '{');
-    ck_assert_int_lt(clock_monotonic_ms() - begun,
-                     1000); /* a few ms; the rest is room for valgrind and busy machines */
 }
 END_TEST
 

@@ -140,7 +140,7 @@ static void write_files(size_t index)
         const char *secret = secrets_get(cluster.secrets, json_get_string(file, "secret"), &bytes, &error);
         must(!secret, error);
         AUTO_FREE char *path = with_directories(json_get_string(file, "path"), index);
-        must(file_write(path, secret, bytes, 0600, &error), error);
+        must(file_write(path, secret, bytes, 0600, false, &error), error);
     }
 }
 
@@ -335,6 +335,7 @@ START_TEST(a_frozen_member_is_told_and_does_not_hang_status)
     json_object *followers = json_get_array(formed, "follower_nodes");
     size_t frozen = index_of(json_object_get_string(json_object_array_get_idx(followers, 0)));
     kill(cluster.processes[frozen], SIGSTOP);
+    ck_assert_int_eq(waitpid(cluster.processes[frozen], NULL, WUNTRACED), cluster.processes[frozen]); /* it has stopped */
     int64_t begin = clock_monotonic_ms();
     AUTO_JSON json_object *now = status();
     int64_t took = clock_monotonic_ms() - begin;

@@ -3,8 +3,10 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +73,7 @@ static void teardown(void)
 }
 
 /* A path below root. */
+PRINTF_LIKE(1, 2)
 static char *below(const char *format, ...)
 {
     struct text text = TEXT_INIT;
@@ -85,7 +88,7 @@ static char *below(const char *format, ...)
 static void write_file(const char *path, const void *content, size_t bytes)
 {
     memories_error *error = NULL;
-    int failed = file_write(path, content, bytes, 0644, &error);
+    int failed = file_write(path, content, bytes, 0644, false, &error);
     ck_assert_msg(!failed, "%s", memories_error_message(error));
 }
 
@@ -388,11 +391,19 @@ static void refuse_untrusted(const char *path, const char *format, ...)
     ck_assert_ptr_null(getenv("MEMORIES_TEST_CODE_RAN"));
 }
 
+/* A group that is not this user's own is root's to give. */
+static void give_to_another_group(const char *path)
+{
+    ck_assert_int_eq(chown(path, (uid_t)-1, 4321), 0);
+}
+
 START_TEST(files_that_others_may_write)
 {
     AUTO_FREE char *path = install("constructor");
-    static const mode_t modes[] = { 0664, 0646, 0666, 0777 };
-    for (size_t i = 0; i < ARRAY_COUNT(modes); i++) {
+    static const mode_t modes[] = { 0646, 0666, 0777, 0664 };
+    if (geteuid() == 0)
+        give_to_another_group(path);
+    for (size_t i = 0; i < ARRAY_COUNT(modes) - (geteuid() == 0 ? 0 : 1); i++) {
         ck_assert_int_eq(chmod(path, modes[i]), 0);
         refuse_untrusted(path, "%s can be written by others (mode %04o), expected only by its owner", path, modes[i]);
     }
@@ -407,9 +418,54 @@ START_TEST(directories_that_others_may_write)
     AUTO_FREE char *inner = make_directory("open/inner", 0755);
     AUTO_FREE char *path = install_as("constructor", "open/inner/provider-broken.so");
     refuse_untrusted(path, "%s can be written by others (mode 0777), expected only by its owner", open_directory);
-    ck_assert_int_eq(chmod(open_directory, 0770), 0);
-    refuse_untrusted(path, "%s can be written by others (mode 0770), expected only by its owner", open_directory);
+    if (geteuid() == 0) {
+        give_to_another_group(open_directory);
+        ck_assert_int_eq(chmod(open_directory, 0770), 0);
+        refuse_untrusted(path, "%s can be written by others (mode 0770), expected only by its owner", open_directory);
+    }
     ck_assert_int_eq(chmod(open_directory, 0755), 0);
+    open_good(path);
+}
+END_TEST
+
+static const struct group_case {
+    gid_t id;
+    const char *name, *members[3];
+    bool is_private;
+} group_cases[] = {
+    { 1000, "dev", { NULL }, true },
+    { 1000, "dev", { "dev" }, true },
+    { 1000, "dev", { "dev", "eve" }, false },
+    { 1000, "dev", { "eve" }, false },
+    { 1000, "users", { NULL }, false }, /* named otherwise: a group for several */
+    { 100, "dev", { NULL }, false },    /* only named like the user */
+};
+
+START_TEST(private_groups)
+{
+    const struct group_case *one = &group_cases[_i];
+    char *members[] = { (char *)(uintptr_t)one->members[0], (char *)(uintptr_t)one->members[1], NULL };
+    struct group group = { .gr_gid = one->id, .gr_name = (char *)(uintptr_t)one->name, .gr_mem = members };
+    struct passwd user = { .pw_name = (char *)(uintptr_t)"dev", .pw_uid = 1000, .pw_gid = 1000 };
+    ck_assert_int_eq(trust_is_private_group(&group, &user), one->is_private);
+}
+END_TEST
+
+/* As umask 002 makes files where each user has a group of their own; root's always is one. */
+START_TEST(what_the_own_private_group_may_write)
+{
+    struct passwd *user = getpwuid(geteuid());
+    struct group *group = user ? getgrgid(user->pw_gid) : NULL;
+    if (!group || !trust_is_private_group(group, user)) {
+        printf("skipped: what_the_own_private_group_may_write: this user has no private group\n");
+        return;
+    }
+    AUTO_FREE char *directory = make_directory("group", 0777);
+    AUTO_FREE char *path = install_as("constructor", "group/provider-broken.so");
+    ck_assert_int_eq(chown(directory, (uid_t)-1, group->gr_gid) || chown(path, (uid_t)-1, group->gr_gid), 0);
+    ck_assert_int_eq(chmod(path, 0775), 0);
+    refuse_untrusted(path, "%s can be written by others (mode 0777), expected only by its owner", directory);
+    ck_assert_int_eq(chmod(directory, 0775), 0);
     open_good(path);
 }
 END_TEST
@@ -792,6 +848,8 @@ int main(void)
     tcase_add_test(tests, names_that_are_no_plugins);
     tcase_add_test(tests, files_that_others_may_write);
     tcase_add_test(tests, directories_that_others_may_write);
+    tcase_add_loop_test(tests, private_groups, 0, (int)ARRAY_COUNT(group_cases));
+    tcase_add_test(tests, what_the_own_private_group_may_write);
     tcase_add_test(tests, sticky_directories);
     tcase_add_test(tests, links_to_untrusted_places);
     tcase_add_test(tests, endless_links);

@@ -81,7 +81,7 @@ static void write_around(size_t before)
     for (size_t i = 0; i < before; i++)
         content[i] = MARKER[i % 7]; /* beginnings of a marker */
     memcpy(content + before, block, sizeof block - 1);
-    ck_assert_int_eq(file_write(path, content, before + sizeof block + 100, 0600, NULL), 0);
+    ck_assert_int_eq(file_write(path, content, before + sizeof block + 100, 0600, false, NULL), 0);
 }
 
 /* The file is read in pieces: a block may stand across any two of them. */

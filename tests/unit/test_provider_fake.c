@@ -180,7 +180,7 @@ START_TEST(objects_outlive_killed_processes)
         children[i] = fork();
         ck_assert_int_ge(children[i], 0);
         if (children[i] == 0) {
-            char token[16];
+            char token[32];
             snprintf(token, sizeof token, "token-%d", i);
             struct operation_answer answer = create("node/node1", token);
             if (answer.state != MEMORIES_STATE_READY)

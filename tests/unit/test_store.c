@@ -129,7 +129,7 @@ START_TEST(a_damaged_file_is_told)
     ck_assert_int_eq(mkdir(path, 0700), 0);
     AUTO_FREE char *file = text_format("%s/memories.db", path);
     static const char junk[] = "this is not a database, however long one looks at it, and looks at it again, and again";
-    ck_assert_int_eq(file_write(file, junk, sizeof junk, 0600, NULL), 0);
+    ck_assert_int_eq(file_write(file, junk, sizeof junk, 0600, false, NULL), 0);
     AUTO_ERROR memories_error *error = NULL;
     ck_assert_ptr_null(store_open(path, &error));
     ck_assert_str_eq(memories_error_message(error), "can't open the store");
@@ -454,7 +454,7 @@ START_TEST(a_thousand_intents_keep_their_order)
 {
     struct lease *lease = lease_new_deployment();
     static struct journal_entry entries[1000];
-    static char keys[1000][16];
+    static char keys[1000][32];
     AUTO_JSON json_object *inputs = parse("{}");
     for (int i = 0; i < 1000; i++) {
         snprintf(keys[i], sizeof keys[i], "node/%d", i);

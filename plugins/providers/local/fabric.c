@@ -225,9 +225,10 @@ int32_t fabric_probe(struct problem *problem)
 
 /* ---- the fabric itself ---- */
 
+/* With the prefix: a subnet that becomes larger or smaller gets another bridge. */
 static void bridge_name(struct block subnet, char name[BLOCK_TEXT_BYTES])
 {
-    snprintf(name, BLOCK_TEXT_BYTES, "b%08x", subnet.address);
+    snprintf(name, BLOCK_TEXT_BYTES, "b%08x-%u", subnet.address, subnet.prefix);
 }
 
 /* The two ends of the way between this machine and the fabric: .1 and .2 of the first block. */
@@ -258,7 +259,7 @@ static void write_host_side(FILE *out, const struct fabric_names *names, json_ob
                 json_object_get_string(json_at(blocks, i)), there, names->link);
 }
 
-/* The links that are there, by name: {"n11": {"master": "b0a000100", "up": true}}. */
+/* The links that are there, by name: {"n11": {"master": "b0a000100-24", "up": true}}. */
 static json_object *list_links(const struct fabric *fabric, struct problem *problem)
 {
     const char *arguments[] = { "ip", "-n", fabric->names.space, "-j", "link", "show", NULL };

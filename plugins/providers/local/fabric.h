@@ -3,16 +3,17 @@
  *
  *     this machine            fabric (mem-ID)                              node (mem-ID-node1)
  *     memID 100.71.3.1 ------ host 100.71.3.2
- *                             b0a000100 10.0.1.1 ---- n11 --------------- eth0 10.0.1.11
- *                             b0a000200 10.0.2.1 ---- n12 …
+ *                             b0a000100-24 10.0.1.1 - n11 --------------- eth0 10.0.1.11
+ *                             b0a000200-24 10.0.2.1 - n12 …
  *
  * The fabric is a namespace that holds a bridge for each subnet and routes between them. This machine sees none of the
  * network's own addresses, so that two deployments may use the same ones: it reaches node1 by its access address,
  * 100.71.3.11, which the fabric translates, as clouds do with public addresses. Each node filters in its own namespace
  * what comes in.
  *
- * ip(8) and nft(8) do the work, a fixed number of runs for any number of nodes. They hold the lock DEPLOYMENT/fabric.lock
- * as long as they run: when the program that started them is killed, the next one waits for their end.
+ * ip(8) and nft(8) do the work, a fixed number of runs for any number of nodes. They hold the lock
+ * DEPLOYMENT/fabric.lock as long as they run: when the program that started them is killed, the next one waits for
+ * their end.
  */
 #ifndef LOCAL_FABRIC_H
 #define LOCAL_FABRIC_H

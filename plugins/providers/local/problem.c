@@ -8,7 +8,8 @@
 
 #include "plugins/common/plugin.h"
 
-static void format_text(char text[PROBLEM_TEXT_BYTES], const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void format_text(char text[PROBLEM_TEXT_BYTES], const char *format,
+                                                              va_list arguments)
 {
     if (vsnprintf(text, PROBLEM_TEXT_BYTES, format, arguments) < 0)
         text[0] = '\0';
