@@ -5,7 +5,7 @@
  * fake_witnesses (how many of role "witness", default 0), fake_content (stands in every node's bootstrap: another value is
  * an update), fake_machine (the nodes' machine: another value is a new node), fake_max_unavailable and fake_replace (the
  * rollout's), fake_converge_ms (converge says "not yet" for so long). It names node1 the leader. What plan was told of nodes
- * that came after others stands in the spec as fake_founders and fake_joined.
+ * that came after others stands in the spec as fake_founders and fake_joined. fake_services is what status says that they run.
  *
  * It lets nodes go after fake_release_ms, all at once or, with fake_release_one, one in each call; its messages tell what it
  * was asked. It refuses a check when fake_release_refused is set, and fails while the file fake_release_file is there.
@@ -24,6 +24,7 @@ static const char description[] =
     "  \"fake_nodes\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": 2000},"
     "  \"fake_nodes_max\": {\"type\": \"integer\", \"minimum\": 1},"
     "  \"fake_witnesses\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 2000},"
+    "  \"fake_services\": {\"type\": \"array\"},"
     "  \"fake_release_ms\": {\"type\": \"integer\", \"minimum\": 0},"
     "  \"fake_release_one\": {\"type\": \"boolean\"},"
     "  \"fake_release_refused\": {\"type\": \"boolean\"},"
@@ -101,9 +102,9 @@ static int add_scaling(json_object *spec, json_object *config)
 
 static int32_t fake_plan(struct memories_call *call, const char *request)
 {
-    /* What converge and release have to know comes to them in the spec. */
+    /* What the other slots have to know comes to them in the spec. */
     static const char *const keys[] = { "fake_converge_ms", "fake_release_ms", "fake_release_one",
-                                        "fake_release_refused", "fake_release_file" };
+                                        "fake_release_refused", "fake_release_file", "fake_services" };
     AUTO_JSON json_object *document = plugin_parse(call, request, "request of plan");
     if (!document)
         return MEMORIES_INTERNAL;
@@ -183,6 +184,8 @@ static int32_t fake_status(struct memories_call *call, const char *request)
         json_set_int(result, "applied_index", 1);
     for (size_t i = 0; !failed && i < count; i++)
         failed = add_member(members, json_at(nodes, i));
+    json_object *services = json_get(json_get_object(document, "spec"), "fake_services");
+    failed = failed || (services && json_set(result, "services", json_ref(services)));
     return failed ? plugin_no_memory(call) : plugin_result(call, STEAL(result));
 }
 

@@ -137,7 +137,7 @@ START_TEST(when_it_was_scaled_is_remembered)
 }
 END_TEST
 
-START_TEST(without_waiting_it_is_on_record_only)
+START_TEST(without_waiting_new_nodes_are_made)
 {
     api_deploy("{fake_nodes: 2}");
     memories_error *error = NULL;
@@ -145,11 +145,24 @@ START_TEST(without_waiting_it_is_on_record_only)
     ck_assert_msg(scaled, "%s", memories_error_message(error));
     ck_assert_ptr_nonnull(strstr(memories_deployment_json(scaled), "\"member_count\":4"));
     api_expect(scaled, error, "scaling");
+    ck_assert_str_eq(api_events(), "create node/node3\ncreate node/node4\n");
+    expect_resumed();
+    ck_assert_str_eq(api_events(), "converge\n");
+}
+END_TEST
+
+START_TEST(without_waiting_nodes_that_go_are_left_to_resume)
+{
+    api_deploy("{fake_nodes: 4}");
+    memories_error *error = NULL;
+    memories_deployment *scaled = scale(2, MEMORIES_NO_WAIT, &error);
+    ck_assert_ptr_nonnull(strstr(memories_deployment_json(scaled), "\"member_count\":2"));
+    api_expect(scaled, error, "scaling");
     ck_assert_str_eq(api_events(), "");
-    ck_assert_str_eq(api_nodes(), "node1 node2");
+    ck_assert_str_eq(api_nodes(), "node1 node2 node3 node4");
     expect_status("interrupted"); /* nobody works on it */
     expect_resumed();
-    ck_assert_str_eq(api_nodes(), "node1 node2 node3 node4");
+    ck_assert_str_eq(api_nodes(), "node1 node2");
 }
 END_TEST
 
@@ -271,7 +284,7 @@ START_TEST(an_error_in_between_is_resumed)
     AUTO_FREE char *file = text_format("%s/held", api_state_dir);
     AUTO_FREE char *body = text_format("{fake_nodes: 3, fake_release_file: %s}", file);
     api_deploy(body);
-    ck_assert_int_eq(file_write(file, "", 0, 0600, NULL), 0);
+    ck_assert_int_eq(file_write(file, "", 0, 0600, false, NULL), 0);
     memories_error *error = NULL;
     memories_deployment *scaled = scale(2, 0, &error);
     api_expect_error(scaled, error, MEMORIES_FAILED, "they don't go: scale: node3 of node1 node2 node3",
@@ -329,9 +342,9 @@ START_TEST(nodes_that_do_not_go_in_time_are_an_error)
 {
     api_deploy("{fake_nodes: 2, fake_release_ms: 3600000}");
     const char *id = api_id();
-    AUTO_FREE char *message = text_format("%s: the nodes that are to go could not be let go within 10 s", id);
+    AUTO_FREE char *message = text_format("fake %s could not let its nodes go within 10 s", id);
     AUTO_FREE char *hint = text_format(
-        "go on with: memories resume %s; or keep them: memories scale %s with the former numbers", id, id);
+        "look with: memories status %s; memories logs %s; go on with: memories resume %s", id, id, id);
     memories_error *error = NULL;
     memories_deployment *scaled = scale(1, 0, &error);
     ck_assert_str_eq(memories_error_cause(error), "scale: node2 of node1 node2");
@@ -424,7 +437,8 @@ int main(void)
     tcase_add_test(test_case, groups_are_scaled_together_and_apart);
     tcase_add_test(test_case, the_same_number_changes_nothing);
     tcase_add_test(test_case, when_it_was_scaled_is_remembered);
-    tcase_add_test(test_case, without_waiting_it_is_on_record_only);
+    tcase_add_test(test_case, without_waiting_new_nodes_are_made);
+    tcase_add_test(test_case, without_waiting_nodes_that_go_are_left_to_resume);
     tcase_add_test(test_case, wrong_sizes_are_refused);
     tcase_add_test(test_case, a_fixed_set_of_nodes_is_not_scaled);
     tcase_add_test(test_case, what_is_stopped_is_not_scaled);

@@ -185,4 +185,5 @@ tests_unit_test_node_isolation_CFLAGS = $(unit_cflags)
 tests_unit_test_node_isolation_LDADD = $(node_test_libs)
 
 endif
-EXTRA_DIST += tests/data/bad-configs.yaml tests/data/guide.json tests/data/parse.yaml tests/data/schema-messages.yaml
+EXTRA_DIST += tests/data/bad-configs.yaml tests/data/guide.json tests/data/parse.yaml tests/data/schema-messages.yaml \
+	tests/data/store-format-1.sql
