@@ -257,9 +257,10 @@ static int take_turn(struct loop *loop, struct session *session, memories_error 
     if (failed)
         return failed;
     AUTO_JSON json_object *json = decision_json(&decision, is_dry_run(loop));
-    failed = json ? record_decision(loop, session, &decision, json, error) : error_no_memory(error);
+    AUTO_FREE char *text = json_text(json);
+    failed = text ? record_decision(loop, session, &decision, json, error) : error_no_memory(error);
     if (!failed && loop->options.on_decision)
-        loop->ended = loop->options.on_decision(json_object_get_string(json), loop->options.user_data) != 0;
+        loop->ended = loop->options.on_decision(text, loop->options.user_data) != 0;
     return !failed && acts(&decision) && !is_dry_run(loop) ? act(loop, &decision, error) : failed;
 }
 

@@ -268,7 +268,8 @@ int session_release(struct session *session, memories_error **error)
     return !failed && json_count(replaced) ? forget_replaced(session, error) : failed;
 }
 
-int session_release_check(struct session *session, json_object *spec, json_object *replaced, memories_error **error)
+int session_release_check(struct session *session, json_object *spec, json_object *replaced,
+                          const char *force_new_cluster, memories_error **error)
 {
     if (!session->topology->ops.topology.release)
         return 0;
@@ -287,7 +288,8 @@ int session_release_check(struct session *session, json_object *spec, json_objec
         return 0;
     AUTO_JSON json_object *request = request_of(session, recorded, leaving, error);
     AUTO_JSON json_object *answer = NULL;
-    if (!request || json_set(request, "spec", json_ref(spec)) || json_set_bool(request, "check", true))
+    if (!request || json_set(request, "spec", json_ref(spec)) || json_set_bool(request, "check", true) ||
+        json_set_string(request, "force_new_cluster", force_new_cluster))
         return request ? error_no_memory(error) : MEMORIES_NO_MEMORY;
     return call_document(session->topology, &session->environment, "release", session->topology->ops.topology.release,
                          request, &answer, error);

@@ -325,7 +325,7 @@ static int redesign(struct session *session, const struct update *update, memori
     if (!failed && !update->replaced)
         failed = check_remakes(session, blueprint.spec, blueprint.resources, error);
     if (!failed)
-        failed = session_release_check(session, blueprint.spec, update->replaced, error);
+        failed = session_release_check(session, blueprint.spec, update->replaced, update->force_new_cluster, error);
     json_object *changes = failed ? NULL : changes_of(session, update, &blueprint, membership);
     if (!failed && !changes)
         failed = error_no_memory(error);

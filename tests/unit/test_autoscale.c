@@ -22,6 +22,7 @@ static struct {
 static int on_decision(const char *decision, void *user_data)
 {
     (void)user_data;
+    ck_assert_ptr_nonnull(strstr(decision, "\"action\":\"")); /* one line, without spaces, as all documents */
     json_object_put(heard.last);
     heard.last = json_parse(decision, "decision", NULL);
     ck_assert_ptr_nonnull(heard.last);

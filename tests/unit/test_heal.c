@@ -166,6 +166,11 @@ START_TEST(a_refused_check_leaves_all_as_it_was)
     memories_error *error = NULL;
     memories_deployment *healed = heal(NULL, NULL, &error);
     api_expect_error(healed, error, MEMORIES_CONFLICT, "they can't go: heal: node3 of node1 node2 node3", "keep them");
+    /* What is asked for by name is what is checked. */
+    error = NULL;
+    healed = heal(NULL, "node2", &error);
+    api_expect_error(healed, error, MEMORIES_CONFLICT,
+                     "they can't go: heal: node1 node3 of node1 node2 node3, node2 begins anew", "keep them");
     ck_assert_str_eq(api_recorded("membership"), before);
     ck_assert_str_eq(api_recorded("status"), "\"running\"");
 }
