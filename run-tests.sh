@@ -4,7 +4,8 @@
 # For Debian 12, as root (everything) or as a user with sudo (what needs root is skipped, and says so).
 # --quick: without the sanitizer build.
 . "$(dirname "$0")/scripts/common.sh"
-test_packages='check g++ clang python3 curl abigail-tools'
+# docker.io brings the engine of the swarmed topology; its tests run daemons of their own.
+test_packages='check g++ python3 curl docker.io iptables uidmap clang abigail-tools'
 
 quick=
 case ${1:-} in

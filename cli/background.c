@@ -62,22 +62,27 @@ static int start_resume(const struct settings *settings, const char *id, pid_t *
     return start(pid, (char *const *)arguments);
 }
 
-/* What is on record and worked on by nobody is shown as interrupted. */
-static bool is_taken_over(struct session *session, const char *id)
+/* How often the work has been taken over: that is the first thing the audit trail tells of it. */
+static size_t count_resumes(struct session *session, const char *id)
 {
-    memories_deployment *deployment = memories_show(session->context, id, NULL);
-    const char *status = deployment ? memories_deployment_status(deployment) : NULL;
-    bool taken = !status || strcmp(status, "interrupted") != 0;
-    memories_deployment_free(deployment);
-    return taken;
+    char *text = memories_audit(session->context, id, NULL);
+    json_object *audit = text ? json_tokener_parse(text) : NULL;
+    size_t count = 0;
+    for (size_t i = 0; audit && i < json_object_array_length(audit); i++) {
+        const char *event = document_string(json_object_array_get_idx(audit, i), "event");
+        count += event && strcmp(event, "resume") == 0;
+    }
+    json_object_put(audit);
+    memories_free(text);
+    return count;
 }
 
 /* Waits until the process has taken the work over, or has ended: then *ended is its exit code, else -1. */
-static void await(struct session *session, const char *id, pid_t pid, int *ended)
+static void await(struct session *session, const char *id, size_t resumes_before, pid_t pid, int *ended)
 {
     int status = 0;
     *ended = -1;
-    while (!is_taken_over(session, id) && !interrupt_signal()) {
+    while (count_resumes(session, id) == resumes_before && !interrupt_signal()) {
         if (waitpid(pid, &status, WNOHANG) == pid) {
             *ended = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
             return;
@@ -89,12 +94,13 @@ static void await(struct session *session, const char *id, pid_t pid, int *ended
 int background_resume(struct session *session, const char *id)
 {
     pid_t pid;
+    size_t resumes_before = count_resumes(session, id);
     int ended, failed = start_resume(&session->settings, id, &pid);
     char hint[256];
     snprintf(hint, sizeof hint, "what is left to do is on record; go on with: memories resume %s", id);
     if (failed)
         return report_problem(session, EXIT_RESUMABLE, hint, "cannot go on in the background: %s", strerror(failed));
-    await(session, id, pid, &ended);
+    await(session, id, resumes_before, pid, &ended);
     if (ended > EXIT_OK && ended != EXIT_BUSY)
         return report_problem(session, EXIT_RESUMABLE, hint,
                               "the work in the background ended at once, with exit code %d", ended);

@@ -70,6 +70,7 @@ libexec=$builddir/tests/libexec
 mkdir -p "$libexec"
 link_program "$builddir/plugins/providers/local/node/memories-node" "$libexec/memories-node"
 link_program "$builddir/core/memories-plugin-host" "$libexec/memories-plugin-host"
+link_program "$builddir/plugins/providers/local/rootless/memories-rootless" "$libexec/memories-rootless"
 link_program "$builddir/server/memories-server" "$libexec/memories-server"
 
 # Every directory that holds a plugin that `make` or `make check` has built, our own before those of the tests.

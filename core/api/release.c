@@ -6,6 +6,7 @@
  * crash at any point is finished by the next command.
  *
  * membership: {"replacing": [names], "force_new_cluster": name or null,
+ *              "going": {name: what the provider chose for a node that is not wanted any more},
  *              "founders": [names of the nodes that were there at the first deployment],
  *              "joined": {name: [names of the nodes that were there when it came, itself last]}}
  */
@@ -59,20 +60,42 @@ static json_object *find_leaving(json_object *recorded, json_object *wanted, jso
     return STEAL(leaving);
 }
 
-static json_object *request_of(struct session *session, json_object *resources, json_object *leaving,
+static bool is_leaving(json_object *leaving, const char *node)
+{
+    return node && json_get_bool(leaving, node, false);
+}
+
+/* The recorded resources without those of nodes that have been let go: these are destroyed by now. */
+static json_object *present(json_object *recorded, json_object *leaving)
+{
+    AUTO_JSON json_object *list = json_object_new_array();
+    for (size_t i = 0; i < json_count(recorded); i++) {
+        json_object *resource = json_object_array_get_idx(recorded, i);
+        const char *node = json_get_string(resource, "node");
+        bool is_gone = node && json_get(leaving, node) && !is_leaving(leaving, node);
+        if (!is_gone && json_add(list, json_ref(resource)))
+            return NULL;
+    }
+    return STEAL(list);
+}
+
+/* What the topology is asked: with the nodes that are there, and those that are still to be let go. */
+static json_object *request_of(struct session *session, json_object *recorded, json_object *leaving,
                                memories_error **error)
 {
-    AUTO_JSON json_object *request = session_topology_request(session, session->reason, resources, error);
+    AUTO_JSON json_object *resources = present(recorded, leaving);
+    AUTO_JSON json_object *request =
+        resources ? session_topology_request(session, session->reason, resources, error) : NULL;
     json_object *names = json_object_new_array();
     json_object *forced = json_get(json_get_object(session->record, "membership"), "force_new_cluster");
-    int failed = !request || json_set(request, "leaving", names);
-    json_object_object_foreach(leaving, name, unused) {
-        (void)unused;
-        failed = failed || json_add_string(names, name);
+    int failed = json_set(request, "leaving", names);
+    json_object_object_foreach(leaving, name, waits) {
+        if (json_object_get_boolean(waits))
+            failed = failed || json_add_string(names, name);
     }
     if (!failed && forced)
         failed = json_set(request, "force_new_cluster", json_ref(forced));
-    if (request && failed)
+    if (failed)
         error_no_memory(error);
     return failed ? NULL : STEAL(request);
 }
@@ -90,9 +113,9 @@ static bool depends_on_any(json_object *resource, json_object *keys)
 static bool goes_now(json_object *resource, json_object *leaving)
 {
     const char *node = json_get_string(resource, "node"), *state = json_get_string(resource, "state");
-    if (!node || !json_object_object_get_ex(leaving, node, NULL))
+    if (!node || !json_get(leaving, node))
         return false;
-    return !json_get_bool(leaving, node, true) || !strcmp(state, "lost") || !strcmp(state, "broken");
+    return !is_leaving(leaving, node) || !strcmp(state, "lost") || !strcmp(state, "broken");
 }
 
 /* What is there, just as it is, without the nodes that have been let go and what stands on them: nothing else changes as
@@ -127,7 +150,7 @@ static int note_released(json_object *answer, json_object *leaving, size_t *coun
     json_object *released = json_get_array(answer, "released");
     for (size_t i = 0; i < json_count(released); i++) {
         const char *name = json_object_get_string(json_object_array_get_idx(released, i));
-        if (!json_get_bool(leaving, name, false))
+        if (!is_leaving(leaving, name))
             continue;
         if (json_set_bool(leaving, name, false))
             return error_no_memory(error);
@@ -143,66 +166,54 @@ static int destroy_released(struct session *session, json_object *recorded, json
     return target ? session_run_engine(session, target, false, error) : error_no_memory(error);
 }
 
-static int timed_out(struct session *session, const char *message, int64_t limit_ms, memories_error **error)
+struct letting_go {
+    struct session *session;
+    json_object *recorded;
+    json_object *leaving;
+    json_object *request;
+};
+
+/* Others are there than when the request was made. */
+static int renew_request(const struct letting_go *going, memories_error **error)
 {
-    error_set(error, MEMORIES_TIMEOUT, "%s: the nodes that are to go could not be let go within %lld s", session->id,
-              (long long)(limit_ms / 1000));
-    error_cause(error, "%s", message ? message : "the topology gave no reason");
-    error_hint(error, "go on with: memories resume %s; or keep them: memories scale %s with the former numbers",
-               session->id, session->id);
-    return MEMORIES_TIMEOUT;
+    static const char *const members[] = { "nodes", "leaving" };
+    AUTO_JSON json_object *fresh = request_of(going->session, going->recorded, going->leaving, error);
+    for (size_t i = 0; i < ARRAY_COUNT(members); i++)
+        if (!fresh || json_set(going->request, members[i], json_ref(json_get(fresh, members[i]))))
+            return error_no_memory(error);
+    return 0;
 }
 
-/* One answer of the topology: its words for the operator, and what has become free. */
-static int take_answer(struct session *session, json_object *recorded, json_object *leaving, json_object *answer,
-                       char **last, memories_error **error)
+static int take_answer(json_object *answer, void *user_data, memories_error **error)
 {
-    const char *message = json_get_string(answer, "message");
-    if (message && (!*last || strcmp(*last, message))) {
-        session_say(session, MEMORIES_EVENT_PROGRESS, "release", message);
-        free(*last);
-        *last = strdup(message);
-    }
+    struct letting_go *going = user_data;
     size_t count = 0;
-    int failed = note_released(answer, leaving, &count, error);
-    return !failed && count ? destroy_released(session, recorded, leaving, error) : failed;
+    int failed = note_released(answer, going->leaving, &count, error);
+    if (!failed && count)
+        failed = destroy_released(going->session, going->recorded, going->leaving, error);
+    return !failed && count ? renew_request(going, error) : failed;
 }
 
 /* Calls release until it is done; each node is destroyed as soon as it is free, whatever the others do. */
 static int let_go(struct session *session, json_object *recorded, json_object *leaving, memories_error **error)
 {
     AUTO_JSON json_object *request = request_of(session, recorded, leaving, error);
-    if (!request)
-        return MEMORIES_NO_MEMORY;
-    session_say(session, MEMORIES_EVENT_PHASE, "release", "letting nodes go");
-    int64_t began = clock_monotonic_ms(), limit = session_limit_ms(session);
-    AUTO_FREE char *last = NULL;
-    while (!atomic_load(&session->context->cancel)) {
-        AUTO_JSON json_object *answer = NULL;
-        AUTO_ERROR memories_error *problem = NULL;
-        if (json_set_int(request, "elapsed_ms", clock_monotonic_ms() - began))
-            return error_no_memory(error);
-        int failed = call_document(session->topology, &session->environment, "release",
-                                   session->topology->ops.topology.release, request, &answer, &problem);
-        if (failed && !memories_error_retryable(problem))
-            return error_move(error, STEAL(problem));
-        if (!failed)
-            failed = take_answer(session, recorded, leaving, answer, &last, &problem);
-        if (!failed && json_get_bool(answer, "done", false))
-            return 0;
-        if (failed && !memories_error_retryable(problem))
-            return error_move(error, STEAL(problem));
-        if (clock_monotonic_ms() - began > limit)
-            return timed_out(session, last, limit, error);
-        session_wait(session, json_get_int(answer, "poll_after_ms", 500));
-    }
-    return session_cancelled(session, error);
+    AUTO_JSON json_object *answer = NULL;
+    struct letting_go going = { session, recorded, leaving, request };
+    const struct session_steps steps = { .slot_name = "release",
+                                         .slot = session->topology->ops.topology.release,
+                                         .request = request,
+                                         .doing = "letting nodes go",
+                                         .too_late = "could not let its nodes go",
+                                         .on_answer = take_answer,
+                                         .user_data = &going };
+    return request ? session_repeat(session, &steps, &answer, error) : MEMORIES_NO_MEMORY;
 }
 
 /* From here on the nodes that were to be replaced are like ones that were never made. */
 static int forget_replaced(struct session *session, memories_error **error)
 {
-    static const char *const members[] = { "founders", "joined" };
+    static const char *const members[] = { "founders", "joined", "going" };
     json_object *membership = json_get_object(session->record, "membership");
     json_object *changes = json_object_new_object(), *kept = json_object_new_object();
     int failed = json_set(changes, "membership", kept);
@@ -216,20 +227,40 @@ static int forget_replaced(struct session *session, memories_error **error)
     return error_no_memory(error);
 }
 
+static json_object *replaced_nodes(struct session *session)
+{
+    return json_get_array(json_get_object(session->record, "membership"), "replacing");
+}
+
+/* {name: true} as the records have it. New reference. */
+static json_object *recorded_leaving(struct session *session, memories_error **error)
+{
+    AUTO_JSON json_object *recorded = store_resource_list(session->store, session->id, error);
+    AUTO_JSON json_object *wanted = recorded ? nodes_of(json_get_array(session->record, "resources")) : NULL;
+    json_object *leaving = wanted ? find_leaving(recorded, wanted, replaced_nodes(session)) : NULL;
+    if (recorded && !leaving)
+        error_no_memory(error);
+    return leaving;
+}
+
+int session_has_leaving(struct session *session, bool *has, memories_error **error)
+{
+    AUTO_JSON json_object *leaving = recorded_leaving(session, error);
+    *has = leaving && json_object_object_length(leaving) && session->topology->ops.topology.release;
+    return leaving ? 0 : MEMORIES_FAILED;
+}
+
 int session_release(struct session *session, memories_error **error)
 {
+    json_object *replaced = replaced_nodes(session);
     if (!session->topology->ops.topology.release)
         return 0;
-    json_object *replaced = json_get_array(json_get_object(session->record, "membership"), "replacing");
-    AUTO_JSON json_object *recorded = store_resource_list(session->store, session->id, error);
-    AUTO_JSON json_object *wanted = nodes_of(json_get_array(session->record, "resources"));
-    AUTO_JSON json_object *leaving = recorded && wanted ? find_leaving(recorded, wanted, replaced) : NULL;
+    AUTO_JSON json_object *leaving = recorded_leaving(session, error);
     if (!leaving)
-        return recorded ? error_no_memory(error) : MEMORIES_FAILED;
+        return MEMORIES_FAILED;
     int failed = 0;
     if (json_object_object_length(leaving)) {
-        json_object_put(recorded);
-        recorded = session_observe(session, error); /* whose machine is gone needs no goodbye */
+        AUTO_JSON json_object *recorded = session_observe(session, error); /* whose machine is gone needs no goodbye */
         if (!recorded)
             return MEMORIES_FAILED;
         failed = let_go(session, recorded, leaving, error);
@@ -237,7 +268,8 @@ int session_release(struct session *session, memories_error **error)
     return !failed && json_count(replaced) ? forget_replaced(session, error) : failed;
 }
 
-int session_release_check(struct session *session, json_object *spec, json_object *replaced, memories_error **error)
+int session_release_check(struct session *session, json_object *spec, json_object *replaced,
+                          const char *force_new_cluster, memories_error **error)
 {
     if (!session->topology->ops.topology.release)
         return 0;
@@ -256,7 +288,8 @@ int session_release_check(struct session *session, json_object *spec, json_objec
         return 0;
     AUTO_JSON json_object *request = request_of(session, recorded, leaving, error);
     AUTO_JSON json_object *answer = NULL;
-    if (!request || json_set(request, "spec", json_ref(spec)) || json_set_bool(request, "check", true))
+    if (!request || json_set(request, "spec", json_ref(spec)) || json_set_bool(request, "check", true) ||
+        json_set_string(request, "force_new_cluster", force_new_cluster))
         return request ? error_no_memory(error) : MEMORIES_NO_MEMORY;
     return call_document(session->topology, &session->environment, "release", session->topology->ops.topology.release,
                          request, &answer, error);

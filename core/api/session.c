@@ -408,7 +408,8 @@ void session_wait(struct session *session, int64_t ms)
     }
 }
 
-int64_t session_limit_ms(struct session *session)
+/* How long a topology may take to get the whole to work, or nodes to go. */
+static int64_t limit_ms(struct session *session)
 {
     json_object *types = json_get_object(session->provider->description, "resource_types");
     int64_t seconds = 0;
@@ -433,7 +434,8 @@ static int store_result(struct session *session, json_object *answer, memories_e
     return session_update(session, changes, error);
 }
 
-int session_cancelled(struct session *session, memories_error **error)
+/* Why the work has stopped in between: on request, or because another process has the lease. */
+static int cancelled(struct session *session, memories_error **error)
 {
     if (atomic_load(&session->lease_lost)) {
         error_set(error, MEMORIES_BUSY, "another process has taken over the work on %s", session->id);
@@ -444,13 +446,57 @@ int session_cancelled(struct session *session, memories_error **error)
     return MEMORIES_CANCELLED;
 }
 
-static int timed_out(struct session *session, const char *message, int64_t limit_ms, memories_error **error)
+static int timed_out(struct session *session, const struct session_steps *steps, const char *message, int64_t limit_ms,
+                     memories_error **error)
 {
-    error_set(error, MEMORIES_TIMEOUT, "%s %s did not work within %lld s", session->topology->name, session->id,
+    error_set(error, MEMORIES_TIMEOUT, "%s %s %s within %lld s", session->topology->name, session->id, steps->too_late,
               (long long)(limit_ms / 1000));
     error_cause(error, "%s", message ? message : "the topology gave no reason");
-    error_hint(error, "look with: memories status %s; memories logs %s", session->id, session->id);
+    error_hint(error, "look with: memories status %s; memories logs %s; go on with: memories resume %s", session->id,
+               session->id, session->id);
     return MEMORIES_TIMEOUT;
+}
+
+/* One call of the slot. Its words are told when they are new; a failure that may pass counts as an answer "not yet". */
+static int take_step(struct session *session, const struct session_steps *steps, json_object **answer, char **last,
+                     memories_error **error)
+{
+    AUTO_ERROR memories_error *problem = NULL;
+    int failed = call_document(session->topology, &session->environment, steps->slot_name, steps->slot, steps->request,
+                               answer, &problem);
+    if (failed && !memories_error_retryable(problem))
+        return error_move(error, STEAL(problem));
+    const char *message = failed ? memories_error_message(problem) : json_get_string(*answer, "message");
+    if (message && (!*last || strcmp(*last, message))) {
+        session_say(session, MEMORIES_EVENT_PROGRESS, steps->slot_name, message);
+        free(*last);
+        *last = strdup(message);
+    }
+    return !failed && steps->on_answer ? steps->on_answer(*answer, steps->user_data, error) : 0;
+}
+
+int session_repeat(struct session *session, const struct session_steps *steps, json_object **final,
+                   memories_error **error)
+{
+    session_say(session, MEMORIES_EVENT_PHASE, steps->slot_name, steps->doing);
+    int64_t began = clock_monotonic_ms(), limit = limit_ms(session);
+    AUTO_FREE char *last = NULL;
+    while (!atomic_load(&session->context->cancel)) {
+        AUTO_JSON json_object *answer = NULL;
+        if (json_set_int(steps->request, "elapsed_ms", clock_monotonic_ms() - began))
+            return error_no_memory(error);
+        int failed = take_step(session, steps, &answer, &last, error);
+        if (failed)
+            return failed;
+        if (json_get_bool(answer, "done", false)) {
+            *final = STEAL(answer);
+            return 0;
+        }
+        if (clock_monotonic_ms() - began > limit)
+            return timed_out(session, steps, last, limit, error);
+        session_wait(session, answer ? json_get_int(answer, "poll_after_ms", 200) : 500);
+    }
+    return cancelled(session, error);
 }
 
 /* Calls the topology's converge until it is done. The nodes' resources do not change meanwhile. */
@@ -464,31 +510,14 @@ static int converge(struct session *session, memories_error **error)
     AUTO_JSON json_object *request = session_topology_request(session, session->reason, resources, error);
     if (!request)
         return MEMORIES_NO_MEMORY;
-    session_say(session, MEMORIES_EVENT_PHASE, "converge", "waiting until it works as a whole");
-    int64_t began = clock_monotonic_ms(), limit = session_limit_ms(session);
-    AUTO_FREE char *last = NULL;
-    while (!atomic_load(&session->context->cancel)) {
-        AUTO_JSON json_object *answer = NULL;
-        if (json_set_int(request, "elapsed_ms", clock_monotonic_ms() - began))
-            return error_no_memory(error);
-        AUTO_ERROR memories_error *problem = NULL;
-        int failed = call_document(session->topology, &session->environment, "converge",
-                                   session->topology->ops.topology.converge, request, &answer, &problem);
-        if (failed && !memories_error_retryable(problem))
-            return error_move(error, STEAL(problem));
-        if (!failed && json_get_bool(answer, "done", false))
-            return store_result(session, answer, error);
-        const char *message = failed ? memories_error_message(problem) : json_get_string(answer, "message");
-        if (message && (!last || strcmp(last, message))) {
-            session_say(session, MEMORIES_EVENT_PROGRESS, "converge", message);
-            free(last);
-            last = strdup(message);
-        }
-        if (clock_monotonic_ms() - began > limit)
-            return timed_out(session, last, limit, error);
-        session_wait(session, failed ? 500 : json_get_int(answer, "poll_after_ms", 200));
-    }
-    return session_cancelled(session, error);
+    const struct session_steps steps = { .slot_name = "converge",
+                                         .slot = session->topology->ops.topology.converge,
+                                         .request = request,
+                                         .doing = "waiting until it works as a whole",
+                                         .too_late = "did not work" };
+    AUTO_JSON json_object *answer = NULL;
+    int failed = session_repeat(session, &steps, &answer, error);
+    return failed ? failed : store_result(session, answer, error);
 }
 
 static int gate(void *user_data, memories_error **error)
@@ -507,7 +536,7 @@ int session_run_engine(struct session *session, json_object *desired, bool stopp
             memories_error_free(*error);
             *error = NULL;
         }
-        return session_cancelled(session, error);
+        return cancelled(session, error);
     }
     return failed;
 }
@@ -536,6 +565,12 @@ static int realize_stopped(struct session *session, memories_error **error)
     return failed;
 }
 
+/* Everything is made, and has not been seen to work yet. */
+static const char *status_unseen(const char *reason)
+{
+    return !strcmp(reason, "scale") ? "scaling" : !strcmp(reason, "heal") ? "healing" : "starting";
+}
+
 static int realize_running(struct session *session, bool wait, memories_error **error)
 {
     int failed = session_prepare_secrets(session, json_get_object(session->record, "choices"), error);
@@ -546,7 +581,7 @@ static int realize_running(struct session *session, bool wait, memories_error **
     if (failed)
         return failed;
     if (!wait)
-        return session_set_status(session, "starting", error);
+        return session_set_status(session, status_unseen(session->reason), error);
     failed = converge(session, error);
     if (!failed)
         failed = session_set_status(session, "running", error);

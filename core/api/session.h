@@ -65,10 +65,19 @@ void session_say_notes(struct session *session, json_object *notes);
 
 /* Waits until `ms` have passed or the call is cancelled; a cancellation is seen within 50 ms. */
 void session_wait(struct session *session, int64_t ms);
-/* How long a topology may take to get the whole to work, or nodes to go. */
-int64_t session_limit_ms(struct session *session);
-/* Why the work has stopped in between: on request, or because another process has the lease. */
-int session_cancelled(struct session *session, memories_error **error);
+/* A slot of the topology that is called until its answer is "done": see session_repeat. */
+struct session_steps {
+    const char *slot_name;
+    document_slot *slot;
+    json_object *request; /* gets "elapsed_ms" each time */
+    const char *doing;    /* for the operator */
+    const char *too_late; /* "did not work": what has not come to pass when the time is over */
+    int (*on_answer)(json_object *answer, void *user_data, memories_error **error); /* each answer; may be NULL */
+    void *user_data;
+};
+/* *final: the answer that was "done". New reference. */
+int session_repeat(struct session *session, const struct session_steps *steps, json_object **final,
+                   memories_error **error);
 int session_run_engine(struct session *session, json_object *desired, bool stopped, memories_error **error);
 /* release.c: refuses a plan that would make a node anew where `spec` says that nodes keep their data. */
 int session_refuse_remakes(struct session *session, json_object *spec, const struct plan *plan, memories_error **error);
@@ -76,9 +85,12 @@ int session_refuse_remakes(struct session *session, json_object *spec, const str
 int session_inspect(const struct plan *plan, void *session, memories_error **error);
 /* release.c: lets the nodes go that are not wanted any more or are to be replaced, and destroys them. */
 int session_release(struct session *session, memories_error **error);
+/* release.c: whether there are such nodes. */
+int session_has_leaving(struct session *session, bool *has, memories_error **error);
 /* release.c: asks the topology whether the recorded nodes that `spec` does not have, and those in `replaced` (array of
- * names, or NULL), can go. Changes nothing. */
-int session_release_check(struct session *session, json_object *spec, json_object *replaced, memories_error **error);
+ * names, or NULL), can go, with force_new_cluster (or NULL) as memories_heal has it. Changes nothing. */
+int session_release_check(struct session *session, json_object *spec, json_object *replaced,
+                          const char *force_new_cluster, memories_error **error);
 
 /* Makes what is there equal to the record's goal: running (converged), stopped or deleted (record gone; session->record
  * stays readable). wait: false returns before the topology has converged. */

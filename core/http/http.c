@@ -222,6 +222,7 @@ static int set_up(struct transfer *transfer, const struct memories_http_request 
     long timeout = request->timeout_ms ? (long)request->timeout_ms : TIMEOUT_MS;
     curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
     curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout < CONNECT_TIMEOUT_MS ? timeout : CONNECT_TIMEOUT_MS);
+    curl.easy_setopt(easy, CURLOPT_PIPEWAIT, 1L); /* one connection carries all requests to a host that speaks HTTP/2 */
     curl.easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl.easy_setopt(easy, CURLOPT_USERAGENT, "memories/" PACKAGE_VERSION);
     curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->words);

@@ -177,9 +177,9 @@ MEMORIES_API char *memories_plan(memories_context *context, const memories_confi
 /* ---- Deploying and managing -------------------------------------------------------------------------------------- */
 
 #define MEMORIES_KEEP_ON_FAILURE 1u /* deploy: leave what was made when it fails, for looking at and resuming */
-/* deploy, start, resume: return when everything is made and switched on. Whether it works as a whole is not waited for; the
- * status stays "starting" until memories_resume has done that. update, scale, heal: return when the change is checked and on
- * record; memories_resume carries it out. */
+/* Return when everything is made and switched on. Whether it works as a whole is not waited for: the status stays "starting"
+ * ("scaling", "healing") until memories_resume has done that. When nodes have to be let go first (update, scale, heal), return
+ * when the change is checked and on record, and leave all of it to memories_resume. Not for stop and delete. */
 #define MEMORIES_NO_WAIT 2u
 
 /* Deploys and waits until the topology says that it works. When it fails, what was made is removed again unless

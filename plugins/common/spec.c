@@ -49,7 +49,7 @@ static int copy_member(json_object *to, const char *key, json_object *first, jso
 json_object *spec_add_node(struct spec *spec, const char *name, const char *role, json_object *node_spec)
 {
     json_object *node = json_add_new_object(spec->nodes);
-    spec->failed |= json_set_string(node, "name", name);
+    spec->failed |= name ? json_set_string(node, "name", name) : MEMORIES_NO_MEMORY;
     spec->failed |= json_set_string(node, "role", role);
     json_object *machine = json_set_new_object(node, "machine");
     for (size_t i = 0; i < ARRAY_COUNT(machine_keys); i++)

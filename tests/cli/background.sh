@@ -8,13 +8,13 @@ traced() { [ -e "$FAKE_TRACE" ]; }
 # A session of its own, with nothing of ours: no terminal, no stream, no descriptor; the same directories.
 # `expect` reads to the end of both streams: it would hang if the process still held them.
 exec 7>"$test_dir/seven"
-expect 0 "$m" --state-dir "$test_dir/a b" --plugin-path /x:/y scale late --worker-nodes 8 --no-wait
+expect 0 "$m" --state-dir "$test_dir/a b" --plugin-path /x:/y scale x --worker-nodes 8 --no-wait
 equal "$out" "New Worker Count: 8
 Scaling Status: scaling"
 contains "$err" "goes on in the background"
-contains "$err" "memories show late --audit"
+contains "$err" "memories show x --audit"
 traced || fail "it returned before the work was taken over"
-equal "$(cat "$FAKE_TRACE")" "resume late --state-dir $test_dir/a b --plugin-path /x:/y
+equal "$(cat "$FAKE_TRACE")" "resume x --state-dir $test_dir/a b --plugin-path /x:/y
 session its own, streams /dev/null /dev/null /dev/null, descriptor 7 closed"
 exec 7>&-
 
@@ -24,7 +24,7 @@ background() {
     shift
     rm -f "$FAKE_TRACE"
     expect 0 "$m" "$@"
-    wait_until 10 traced
+    traced || fail "it returned before the work was taken over"
     contains "$(cat "$FAKE_TRACE")" "resume $id --state-dir - --plugin-path -"
 }
 background consensus-local-20260225-123456 start x --no-wait
@@ -32,9 +32,9 @@ background consensus-local-20260225-123456 update x x --no-wait
 background consensus-local-20260225-123456 deploy x --no-wait
 background consensus-local-20260225-123456 resume x --no-wait
 background swarmed-local-20260225-123456 heal x --no-wait
-background late scale late --worker-nodes 8 --no-wait --quiet
+background x scale x --worker-nodes 8 --no-wait --quiet
 equal "$err" ""
-background late scale late --worker-nodes 8 --no-wait --json
+background x scale x --worker-nodes 8 --no-wait --json
 equal "$err" ""
 
 # Nothing is left of a stop, a deletion, or when the command has waited.

@@ -13,8 +13,8 @@
  *     swarm                    a swarmed deployment with services; some of them do not run
  *     bare                     one without services
  *     full                     a swarm that can't be made smaller
- *     late, lost               what --no-wait leaves is interrupted until memories_resume takes it over; "lost": it
- * fails anything else            a consensus deployment that works
+ *     lost                     what --no-wait leaves can't be resumed
+ *     anything else            a consensus deployment that works
  *
  * Results and errors are the real ones (core/api/result.c, core/base/error.c).
  */
@@ -377,11 +377,8 @@ memories_deployment *memories_resume(memories_context *context, const char *id, 
 
 memories_deployment *memories_show(memories_context *context, const char *id, memories_error **error)
 {
-    const char *trace_file = getenv("FAKE_TRACE");
     if (fake_play(context, id, error))
         return NULL;
-    if (!strcmp(id, "lost") || (!strcmp(id, "late") && (!trace_file || access(trace_file, F_OK))))
-        return deployment_new(json_tokener_parse("{\"id\":\"late\",\"status\":\"interrupted\"}"), error);
     return deployment_new(
         json_tokener_parse(
             "{\"id\":\"" ID "\",\"name\":\"quickstart\",\"type\":\"consensus\",\"provider\":\"local\","
@@ -419,8 +416,11 @@ memories_deployment_list *memories_list(memories_context *context, memories_erro
 char *memories_audit(memories_context *context, const char *id, memories_error **error)
 {
     (void)context, (void)id, (void)error;
-    return strdup("[{\"at\":\"2026-02-25T12:34:56Z\",\"event\":\"deploy\",\"actor\":\"root\",\"detail\":{\"a\":1}},"
-                  "{\"at\":\"2026-02-25T12:34:58Z\",\"event\":\"running\",\"actor\":\"root\",\"detail\":null}]");
+    const char *trace_file = getenv("FAKE_TRACE");
+    return text_format(
+        "[{\"at\":\"2026-02-25T12:34:56Z\",\"event\":\"deploy\",\"actor\":\"root\",\"detail\":{\"a\":1}},"
+        "{\"at\":\"2026-02-25T12:34:58Z\",\"event\":\"%s\",\"actor\":\"root\",\"detail\":null}]",
+        trace_file && !access(trace_file, F_OK) ? "resume" : "running");
 }
 
 memories_cluster_status *memories_status(memories_context *context, const char *id, memories_error **error)

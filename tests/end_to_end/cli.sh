@@ -67,7 +67,7 @@ expect 0 memories delete kept
 memories deploy "$three" --name slow --set fake_converge_ms=60000 2>"$test_dir/slow" &
 pid=$!
 is_deploying() { memories status slow >/dev/null 2>&1 && grep -q waiting "$test_dir/slow"; }
-wait_until 20 is_deploying
+wait_until 60 is_deploying
 expect 5 memories stop slow # somebody else works on it
 contains "$err" "$pid"
 kill -TERM "$pid"
@@ -85,7 +85,7 @@ expect 0 memories delete slow
 # Not waited for: a process in the background has taken it over, keeps others out, and can be interrupted like any other.
 status_is() { memories show box | grep -q "^Status: $1\$"; }
 expect 0 memories update box "$three" --set fake_content=newer --set fake_converge_ms=60000 --no-wait
-contains "$out" "Status: updating"
+contains "$out" "Status: starting"
 pid=$(printf '%s\n' "$err" | sed -n 's/^Process \([0-9]*\) goes on in the background.*/\1/p')
 expect 5 memories stop box
 contains "$err" "$pid"

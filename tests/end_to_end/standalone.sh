@@ -25,7 +25,9 @@ print(info["deployment"], info["node"], info["role"], bool(info["version"]), inf
 
     expect 0 memories stop "$id" --json
     equal "$(deployed status)" stopped
-    if curl -sS --noproxy '*' --max-time 2 "http://$address:8000/healthz" >/dev/null 2>&1; then fail "it answers after stop"; fi
+    if curl -sS --noproxy '*' --max-time 2 "http://$address:8000/healthz" >/dev/null 2>&1; then
+        fail "it answers after stop"
+    fi
     expect 0 memories start "$id" --json
     equal "$(deployed status)" running
     equal "$(curl -sS --noproxy '*' -o /dev/null -w '%{http_code}' "http://$address:8000/healthz")" 200

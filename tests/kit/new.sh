@@ -6,6 +6,7 @@ MEMORIES_TEMPLATE_DIR=$srcdir/sdk/templates
 PKG_CONFIG_PATH=$builddir/core # memories-core-uninstalled.pc
 ACLOCAL_PATH=$srcdir/sdk/m4
 export MEMORIES_TEMPLATE_DIR PKG_CONFIG_PATH ACLOCAL_PATH
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES # these speak of the make that runs this test
 cd "$test_dir"
 
 # What can't be made.

@@ -8,6 +8,8 @@
  *     fake:
  *       delay_ms: 20          each batch takes so long
  *       pending_reads: 2      a new object is pending for so many reads
+ *       load: {node1: 80}     what is measured of these nodes: nothing of the others
+ *       load_at_ms: 1772000000000   and when; at the beginning of what is asked for when not given
  *       fail:                 the nth time (from 1) that this process does `operation` on `key`, it fails with `code`;
  *         - {operation: create, key: node/node2, nth: 1, code: throttled, after: true}
  *                             after: the work is done, and then the answer is lost
@@ -39,6 +41,8 @@ static const char description[] =
     " \"schema\": {\"properties\": {\"fake\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
     "   \"delay_ms\": {\"type\": \"integer\", \"minimum\": 0},"
     "   \"pending_reads\": {\"type\": \"integer\", \"minimum\": 0},"
+    "   \"load\": {\"type\": \"object\", \"additionalProperties\": {\"type\": \"number\"}},"
+    "   \"load_at_ms\": {\"type\": \"integer\", \"minimum\": 0},"
     "   \"fail\": {\"type\": \"array\", \"items\": {\"type\": \"object\", \"additionalProperties\": false,"
     "     \"required\": [\"operation\", \"key\", \"code\"], \"properties\": {"
     "       \"operation\": {\"enum\": [\"create\", \"read\", \"update\", \"destroy\", \"power\"]},"
@@ -604,23 +608,37 @@ static int32_t fake_discover(void *opened, struct memories_call *call, const cha
     return plugin_result(call, STEAL(result));
 }
 
-/* One made-up series, the same for every node and metric: point k has the value k, and they begin anew at 100. */
-static int add_series(json_object *list, const char *node, int64_t start_ms, int64_t end_ms, int64_t period_ms)
+/* What is asked for of one metric. */
+struct range {
+    int64_t start_ms;
+    int64_t end_ms;
+    int64_t period_ms;
+};
+
+static int add_point(json_object *points, int64_t at_ms, json_object *value)
 {
-    json_object *series = json_add_new_object(list);
+    json_object *point = json_add_new_object(points);
+    return json_set_int(point, "timestamp_ms", at_ms) || json_set_new(point, "value", value);
+}
+
+/* The load that the configuration tells; without one a made-up series, the same for every node and metric: point k has the
+ * value k, and they begin anew at 100. */
+static int add_series(json_object *list, const char *node, const struct range *range, json_object *knobs)
+{
+    json_object *series = json_add_new_object(list), *load = json_get(knobs, "load");
     json_object *points = json_set_new_array(series, "points");
+    int64_t at_ms = json_get_int(knobs, "load_at_ms", range->start_ms);
     int failed = json_set_string(series, "node", node);
-    for (int64_t k = 0; !failed && start_ms + k * period_ms < end_ms; k++) {
-        json_object *point = json_add_new_object(points);
-        failed = json_set_int(point, "timestamp_ms", start_ms + k * period_ms) ||
-                 json_set_new(point, "value", json_object_new_double((double)(k % 100)));
-    }
+    for (int64_t k = 0; !failed && !load && range->start_ms + k * range->period_ms < range->end_ms; k++)
+        failed = add_point(points, range->start_ms + k * range->period_ms, json_object_new_double((double)(k % 100)));
+    if (!failed && json_get(load, node) && at_ms >= range->start_ms && at_ms < range->end_ms)
+        failed = add_point(points, at_ms - (at_ms - range->start_ms) % range->period_ms, json_ref(json_get(load, node)));
     return failed;
 }
 
-static int32_t fake_metrics(void *instance, struct memories_call *call, const char *request)
+static int32_t fake_metrics(void *opened, struct memories_call *call, const char *request)
 {
-    (void)instance;
+    struct instance *instance = opened;
     AUTO_JSON json_object *document = plugin_parse(call, request, "request of metrics");
     if (!document)
         return MEMORIES_INTERNAL;
@@ -632,12 +650,13 @@ static int32_t fake_metrics(void *instance, struct memories_call *call, const ch
                            "expected at most %d points", POINTS_MAX);
     AUTO_JSON json_object *result = json_object_new_object();
     json_object *metrics = json_set_new_object(result, "metrics");
+    const struct range range = { start_ms, end_ms, period_ms };
     int failed = !metrics;
     for (size_t i = 0; !failed && i < json_count(names); i++) {
         json_object *list = json_set_new_array(metrics, json_object_get_string(json_at(names, i)));
         for (size_t n = 0; !failed && n < json_count(from); n++)
             if (json_get_string(json_at(from, n), "node"))
-                failed = add_series(list, json_get_string(json_at(from, n), "node"), start_ms, end_ms, period_ms);
+                failed = add_series(list, json_get_string(json_at(from, n), "node"), &range, instance->knobs);
     }
     return failed ? plugin_no_memory(call) : plugin_result(call, STEAL(result));
 }

@@ -36,7 +36,9 @@ static struct {
     void *secrets_data;
     fake_http_fn *http;
     void *http_data;
+    const char *const *headers;
     size_t batches;
+    size_t allocated;
     size_t failing_allocation; /* counts down; 0: none fails */
 } fake;
 
@@ -52,6 +54,17 @@ static void *allocate_locked(struct memories_call *call, size_t bytes)
 static const char *copy_locked(struct memories_call *call, const char *text)
 {
     return text ? memcpy(allocate_locked(call, strlen(text) + 1), text, strlen(text) + 1) : NULL;
+}
+
+static const char *const *copy_list_locked(struct memories_call *call, const char *const *list)
+{
+    size_t count = 0;
+    while (list && list[count])
+        count++;
+    const char **copy = allocate_locked(call, (count + 1) * sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = copy_locked(call, list[i]);
+    return copy;
 }
 
 static void copy_error(struct memories_call *call, struct memories_error_detail *to,
@@ -83,6 +96,7 @@ static void *host_allocate(struct memories_call *call, size_t bytes)
 {
     pthread_mutex_lock(&call->lock);
     bool fails = fake.failing_allocation && --fake.failing_allocation == 0;
+    fake.allocated += bytes;
     void *memory = fails ? NULL : allocate_locked(call, bytes);
     pthread_mutex_unlock(&call->lock);
     return memory;
@@ -163,6 +177,7 @@ static int32_t host_http(struct memories_call *call, const struct memories_http_
         response->error = copy_locked(call, scripted.error);
         response->body = copy_locked(call, scripted.body ? scripted.body : "");
         response->body_bytes = (uint32_t)strlen(response->body);
+        response->headers = copy_list_locked(call, fake.headers);
         responses[i] = response;
     }
     pthread_mutex_unlock(&call->lock);
@@ -327,9 +342,19 @@ void fake_host_set_http(fake_http_fn *http, void *user_data)
     fake.http_data = user_data;
 }
 
+void fake_host_set_headers(const char *const *headers)
+{
+    fake.headers = headers;
+}
+
 size_t fake_host_http_batches(void)
 {
     return fake.batches;
+}
+
+size_t fake_host_allocated_bytes(void)
+{
+    return fake.allocated;
 }
 
 bool fake_host_fail_allocation(size_t nth)

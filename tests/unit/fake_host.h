@@ -65,8 +65,13 @@ struct fake_response {
 /* Called for each request of a batch, in order. Default: nothing can be reached. */
 typedef struct fake_response fake_http_fn(const struct memories_http_request *request, void *user_data);
 void fake_host_set_http(fake_http_fn *http, void *user_data);
+/* The headers of all answers from now on: "name: value", last element NULL; NULL: none. The function above may set them
+ * for each answer that it gives. */
+void fake_host_set_headers(const char *const *headers);
 /* How many batches were sent since the last fake_host_reset. */
 size_t fake_host_http_batches(void);
+/* How many bytes were allocated since then, for all calls. */
+size_t fake_host_allocated_bytes(void);
 
 /* The nth allocation from now on, counted from 1, gives NULL; 0: none. Returns whether the one ordered before failed.
  */

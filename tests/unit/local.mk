@@ -22,4 +22,9 @@ tests_unit_test_local_namespaces_SOURCES = tests/unit/test_local_namespaces.c
 tests_unit_test_local_namespaces_CFLAGS = $(unit_cflags)
 tests_unit_test_local_namespaces_LDADD = $(local_fixture_libs)
 
+check_PROGRAMS += tests/unit/test_local_rootless
+tests_unit_test_local_rootless_SOURCES = tests/unit/test_local_rootless.c plugins/providers/local/rootless/relay.c
+tests_unit_test_local_rootless_CFLAGS = $(unit_cflags)
+tests_unit_test_local_rootless_LDADD = $(local_fixture_libs)
+
 endif

@@ -1,5 +1,7 @@
 /* test_metadata.c - the block by which a plugin's file says what it is */
 #include <check.h>
+#include <dlfcn.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +116,47 @@ START_TEST(files_without_metadata)
 }
 END_TEST
 
+static const struct memories_plugin_descriptor *descriptor_of(const char *file, json_object *metadata)
+{
+    AUTO_FREE char *symbol = text_format("%s_%s_LTX_memories_plugin_query", json_get_string(metadata, "kind"),
+                                         json_get_string(metadata, "name"));
+    void *module = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    ck_assert_msg(module, "%s", dlerror());
+    memories_plugin_query_fn *query;
+    *(void **)&query = dlsym(module, symbol);
+    ck_assert_msg(query, "%s", dlerror());
+    return query();
+}
+
+/* What a tool reads in the file is what the plugin says when it is loaded. */
+static void compare_with_descriptor(const char *file)
+{
+    AUTO_ERROR memories_error *error = NULL;
+    AUTO_JSON json_object *metadata = metadata_read(file, &error);
+    ck_assert_msg(metadata, "%s: %s", file, error ? memories_error_message(error) : "");
+    const struct memories_plugin_descriptor *descriptor = descriptor_of(file, metadata);
+    AUTO_FREE char *abi = text_format("%u.%u", descriptor->abi_major, descriptor->abi_minor);
+    AUTO_FREE char *needs = text_format("%u.%u", descriptor->abi_major, descriptor->abi_minor_needed);
+    ck_assert_str_eq(json_get_string(metadata, "name"), descriptor->name);
+    ck_assert_str_eq(json_get_string(metadata, "version"), descriptor->version);
+    ck_assert_str_eq(json_get_string(metadata, "licence"), descriptor->licence);
+    ck_assert_str_eq(json_get_string(metadata, "abi"), abi);
+    ck_assert_str_eq(json_get_string(metadata, "needs"), needs);
+}
+
+START_TEST(our_plugins_say_the_same_in_both_places)
+{
+    const char *builddir = getenv("builddir");
+    AUTO_FREE char *pattern = text_format("%s/plugins/*/*/.libs/*-*.so", builddir ? builddir : ".");
+    glob_t found;
+    ck_assert_int_eq(glob(pattern, 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        compare_with_descriptor(found.gl_pathv[i]);
+    ck_assert_uint_ge(found.gl_pathc, 4);
+    globfree(&found);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("metadata");
@@ -121,6 +164,7 @@ int main(void)
     tcase_add_loop_test(tests, parsing, 0, (int)ARRAY_COUNT(blocks));
     tcase_add_test(tests, blocks_anywhere_in_a_file);
     tcase_add_test(tests, files_without_metadata);
+    tcase_add_test(tests, our_plugins_say_the_same_in_both_places);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

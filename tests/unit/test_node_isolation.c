@@ -125,6 +125,34 @@ START_TEST(a_node_in_namespaces_sees_itself_only)
 }
 END_TEST
 
+START_TEST(a_node_has_directories_of_its_own)
+{
+    make_network("own");
+    ck_assert_int_eq(mount("tmpfs", "/srv", "tmpfs", 0, "mode=755"), 0);
+    ck_assert(!mkdir("/srv/there", 0755) && !mkdir("/srv/there/machine", 0755));
+    const char *node = node_make(
+        "n", NAMESPACES "'bootstrap': {'private_directories': ['/srv/there', '/srv/missing', '/etc/memories-test'], "
+                        "'services': [{'name': 's', 'command': ['sh', '-c', '"
+                        "echo; ls /srv; ls /srv/there /srv/missing /etc/memories-test; "
+                        "echo a > /srv/there/a; echo b > /srv/missing/b; echo c > /etc/memories-test/c; "
+                        "echo end; exec sleep 1000']}]}");
+    node_must_start(node);
+    char *log = read_whole_log(node);
+    ck_assert_str_eq(log, "\nmissing\nthere\n/etc/memories-test:\n\n/srv/missing:\n\n/srv/there:\nend\n");
+    node_must_stop(node);
+    ck_assert(access("/srv/there/a", F_OK) && access("/srv/missing", F_OK) && access("/etc/memories-test", F_OK));
+    free(log);
+
+    /* They are kept with the node. */
+    write_below(node, "log/s.log", "");
+    node_must_start(node);
+    log = read_whole_log(node);
+    ck_assert_msg(strstr(log, "/etc/memories-test:\nc\n\n/srv/missing:\nb\n\n/srv/there:\na\nend\n"), "%s", log);
+    node_must_stop(node);
+    free(log);
+}
+END_TEST
+
 START_TEST(a_node_below_run_keeps_its_directory)
 {
     make_network("own");
@@ -256,6 +284,7 @@ int main(int argc, char **argv)
         return node_fixture_skip("namespaces and cgroups need root");
     TCase *test_case = node_fixture_case("isolation", 60);
     tcase_add_test(test_case, a_node_in_namespaces_sees_itself_only);
+    tcase_add_test(test_case, a_node_has_directories_of_its_own);
     tcase_add_test(test_case, a_node_below_run_keeps_its_directory);
     tcase_add_test(test_case, the_kernel_ends_a_node_whose_supervisor_is_killed);
     tcase_add_test(test_case, a_missing_network_is_told);

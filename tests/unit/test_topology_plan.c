@@ -158,10 +158,12 @@ START_TEST(wrong_configurations_are_refused)
 }
 END_TEST
 
+static const char *const topologies[] = { "standalone", "consensus", "swarmed" };
+
 START_TEST(a_newer_request_is_refused)
 {
     struct memories_call *call = fake_call_new();
-    const struct memories_topology_ops *ops = open_topology(_i ? "consensus" : "standalone");
+    const struct memories_topology_ops *ops = open_topology(topologies[_i]);
     ck_assert_int_lt(ops->plan(call, "{\"version\":2,\"deployment\":\"x\",\"config\":{}}"), 0);
     ck_assert_int_eq(fake_call_error(call)->code, MEMORIES_UNSUPPORTED);
     fake_call_free(call);
@@ -172,13 +174,13 @@ START_TEST(memory_that_runs_out_is_reported)
 {
     static const char *const configs[] = {
         "{}",
-        "{\"network\":{\"vpc_name\":\"x\",\"subnets\":{\"public\":{},\"private\":{}}},\"logging\":{\"level\":\"info\"}"
-        "}",
+        "{\"network\":{\"vpc_name\":\"x\",\"subnets\":{\"public\":{},\"private\":{}}},\"logging\":{\"level\":\"info\"},"
+        "\"services\":[{\"name\":\"a\",\"image\":\"x\",\"ports\":[{\"published\":80},{\"published\":81}]}]}",
     };
     char request[512];
     snprintf(request, sizeof request, "{\"version\":1,\"deployment\":\"" DEPLOYMENT "\",\"config\":%s}",
-             configs[_i / 2]);
-    check_out_of_memory(open_topology(_i % 2 ? "consensus" : "standalone")->plan, request);
+             configs[_i / 3]);
+    check_out_of_memory(open_topology(topologies[_i % 3])->plan, request);
 }
 END_TEST
 
@@ -188,8 +190,8 @@ int main(void)
     tcase_set_timeout(test_case, 60);
     tcase_add_test(test_case, every_configuration_gives_its_golden_spec);
     tcase_add_loop_test(test_case, wrong_configurations_are_refused, 0, (int)ARRAY_COUNT(wrong));
-    tcase_add_loop_test(test_case, a_newer_request_is_refused, 0, 2);
-    tcase_add_loop_test(test_case, memory_that_runs_out_is_reported, 0, 4);
+    tcase_add_loop_test(test_case, a_newer_request_is_refused, 0, (int)ARRAY_COUNT(topologies));
+    tcase_add_loop_test(test_case, memory_that_runs_out_is_reported, 0, 2 * (int)ARRAY_COUNT(topologies));
     Suite *suite = suite_create("topology_plan");
     suite_add_tcase(suite, test_case);
     SRunner *runner = srunner_create(suite);

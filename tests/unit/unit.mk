@@ -123,6 +123,25 @@ tests_unit_test_standalone_status_SOURCES = tests/unit/test_standalone_status.c 
 tests_unit_test_standalone_status_CFLAGS = $(unit_cflags)
 tests_unit_test_standalone_status_LDADD = $(fake_host_libs)
 
+# The swarmed topology's slots against engines in the test's own memory; the three programs share a fixture.
+swarmed_test_sources = tests/unit/fake_swarm.c tests/unit/fake_swarm.h tests/unit/swarmed_fixture.c \
+	tests/unit/swarmed_fixture.h tests/unit/topology.c tests/unit/topology.h
+
+check_PROGRAMS += tests/unit/test_swarmed_form
+tests_unit_test_swarmed_form_SOURCES = tests/unit/test_swarmed_form.c $(swarmed_test_sources)
+tests_unit_test_swarmed_form_CFLAGS = $(unit_cflags)
+tests_unit_test_swarmed_form_LDADD = $(fake_host_libs)
+
+check_PROGRAMS += tests/unit/test_swarmed_release
+tests_unit_test_swarmed_release_SOURCES = tests/unit/test_swarmed_release.c $(swarmed_test_sources)
+tests_unit_test_swarmed_release_CFLAGS = $(unit_cflags)
+tests_unit_test_swarmed_release_LDADD = $(fake_host_libs)
+
+check_PROGRAMS += tests/unit/test_swarmed_status
+tests_unit_test_swarmed_status_SOURCES = tests/unit/test_swarmed_status.c $(swarmed_test_sources)
+tests_unit_test_swarmed_status_CFLAGS = $(unit_cflags)
+tests_unit_test_swarmed_status_LDADD = $(fake_host_libs)
+
 check_PROGRAMS += tests/unit/test_crash
 tests_unit_test_crash_SOURCES = tests/unit/test_crash.c $(crash_points)
 tests_unit_test_crash_CPPFLAGS = $(crash_cppflags)
@@ -133,6 +152,24 @@ check_PROGRAMS += tests/unit/test_api
 tests_unit_test_api_SOURCES = tests/unit/test_api.c
 tests_unit_test_api_CFLAGS = $(unit_cflags)
 tests_unit_test_api_LDADD = $(unit_libs)
+
+# Calls that bring nodes and let them go; the programs share a fixture.
+api_test_sources = tests/unit/api_fixture.c tests/unit/api_fixture.h
+
+check_PROGRAMS += tests/unit/test_scale
+tests_unit_test_scale_SOURCES = tests/unit/test_scale.c $(api_test_sources)
+tests_unit_test_scale_CFLAGS = $(unit_cflags)
+tests_unit_test_scale_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_heal
+tests_unit_test_heal_SOURCES = tests/unit/test_heal.c $(api_test_sources)
+tests_unit_test_heal_CFLAGS = $(unit_cflags)
+tests_unit_test_heal_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_autoscale
+tests_unit_test_autoscale_SOURCES = tests/unit/test_autoscale.c $(api_test_sources)
+tests_unit_test_autoscale_CFLAGS = $(unit_cflags)
+tests_unit_test_autoscale_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_cli
 tests_unit_test_cli_SOURCES = tests/unit/test_cli.c
@@ -158,4 +195,5 @@ tests_unit_test_node_isolation_CFLAGS = $(unit_cflags)
 tests_unit_test_node_isolation_LDADD = $(node_test_libs)
 
 endif
-EXTRA_DIST += tests/data/bad-configs.yaml tests/data/guide.json tests/data/parse.yaml tests/data/schema-messages.yaml
+EXTRA_DIST += tests/data/bad-configs.yaml tests/data/guide.json tests/data/parse.yaml tests/data/schema-messages.yaml \
+	tests/data/store-format-1.sql

@@ -1,8 +1,9 @@
 /*
  * addresses.c - which addresses the nodes get
  *
- * Without namespaces a node has one, of a block of loopback addresses that is the deployment's alone. With them it has a
- * private one in its subnet, which other deployments may use as well, and an access address out of such a block.
+ * Without namespaces a node has one, of a block of loopback addresses that is the deployment's alone. With them it has
+ * a private one in its subnet, which other deployments may use as well, and an access address out of such a block: of
+ * loopback addresses without root, for then nothing else of this machine can lead to it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "plugins/providers/local/files.h"
 #include "plugins/providers/local/port.h"
 #include "plugins/providers/local/prepare.h"
+#include "plugins/providers/local/rootless.h"
 
 /* The network's own addresses when the configuration gives none: nobody outside ever sees them. */
 #define DEFAULT_CIDR "10.88.0.0/16"
@@ -365,7 +367,8 @@ static struct address_block *append_block(struct chooser *chooser, struct block 
 
 static int32_t new_block(struct chooser *chooser)
 {
-    struct block pool = chooser->preparation->has_namespaces ? access_pool : loopback_pool, block;
+    const struct preparation *preparation = chooser->preparation;
+    struct block pool = preparation->has_namespaces && !preparation->has_relays ? access_pool : loopback_pool, block;
     if (!block_pick(pool, LOCAL_BLOCK_PREFIX, is_taken, chooser, &block))
         return problem_set(&chooser->preparation->problem, MEMORIES_QUOTA, "every block of local addresses is taken");
     return append_block(chooser, block) ? 0 : problem_no_memory(&chooser->preparation->problem);
@@ -405,11 +408,18 @@ static int32_t keep_address(struct chooser *chooser, const char *node)
     return 0;
 }
 
-/* Without namespaces the node's ports must be free on the address. */
+/* Without namespaces the node's ports must be free on the address, without root those that are relayed. */
 static enum port_state ports_state(struct chooser *chooser, json_object *node, uint32_t address, uint16_t *port)
 {
+    const struct preparation *preparation = chooser->preparation;
     json_object *ports = json_get_array(json_get_object(node, "bootstrap"), "ports");
-    for (size_t i = 0; !chooser->preparation->has_namespaces && i < json_count(ports); i++) {
+    json_object *firewall = json_get_object(json_get_object(preparation->spec, "network"), "firewall");
+    AUTO_JSON json_object *relayed = preparation->has_relays ? relay_ports(firewall, ports) : NULL;
+    if (preparation->has_relays)
+        ports = relayed;
+    else if (preparation->has_namespaces)
+        return PORT_FREE;
+    for (size_t i = 0; i < json_count(ports); i++) {
         *port = (uint16_t)json_object_get_int64(json_at(ports, i));
         enum port_state state = port_state(address, *port);
         if (state != PORT_FREE)

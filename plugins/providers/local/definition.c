@@ -10,6 +10,7 @@
 #include "plugins/common/json.h"
 #include "plugins/common/plugin.h"
 #include "plugins/providers/local/files.h"
+#include "plugins/providers/local/rootless.h"
 
 #define METRICS_INTERVAL_MS 5000
 #define LOG_BYTES_MAX (10 << 20)
@@ -174,14 +175,46 @@ static int set_isolation(const struct local *local, json_object *definition, con
     fabric_names(local, &names);
     AUTO_FREE char *space = fabric_node_space(&names, node);
     AUTO_FREE char *cgroup = local_format("memories/%s/%s", names.space, node);
-    if (!space || !cgroup)
+    AUTO_FREE char *holder = rootless_directory(local);
+    if (!space || !cgroup || !holder)
         return MEMORIES_NO_MEMORY;
     int failed = json_set_string(definition, "isolation", has_namespaces ? "namespace" : "process");
     failed |= json_set_string(definition, "instance_id", space);
     failed |= json_set_string(definition, "network_namespace", has_namespaces ? space : NULL);
     failed |= json_set_string(definition, "interface", has_namespaces ? "eth0" : NULL);
+    failed |= json_set_string(definition, "holder", has_namespaces && rootless() ? holder : NULL);
     /* Without root there is no cgroup to put it in, and no use in a note about it for each node. */
-    failed |= json_set_string(definition, "cgroup", geteuid() == 0 ? cgroup : NULL);
+    failed |= json_set_string(definition, "cgroup", rootless() ? NULL : cgroup);
+    return failed;
+}
+
+/* What a service wants where it is not root: more arguments and environment. */
+static int make_rootless(json_object *service)
+{
+    json_object *wish = json_get_object(service, "rootless");
+    json_object *arguments = json_get_array(wish, "arguments");
+    json_object *variables = json_get_object(wish, "environment");
+    json_object *environment = json_get_object(service, "environment");
+    int failed = 0;
+    for (size_t i = 0; i < json_count(arguments); i++)
+        failed |= json_add(json_get_array(service, "command"), json_ref(json_at(arguments, i)));
+    if (variables && !environment)
+        environment = json_set_new_object(service, "environment");
+    if (variables) {
+        json_object_object_foreach(variables, name, value)
+            failed |= json_set(environment, name, json_ref(value));
+    }
+    return failed;
+}
+
+static int settle_rootless(json_object *bootstrap, bool applies)
+{
+    json_object *services = json_get_array(bootstrap, "services");
+    int failed = 0;
+    for (size_t i = 0; i < json_count(services); i++) {
+        failed |= applies ? make_rootless(json_at(services, i)) : 0;
+        json_object_object_del(json_at(services, i), "rootless");
+    }
     return failed;
 }
 
@@ -198,7 +231,9 @@ static json_object *assemble(const struct local *local, const struct memories_op
     failed |= json_set_string(definition, "hostname", node);
     failed |= json_set_string(definition, "token", operation->token);
     failed |= json_set_int(definition, "generation", operation->generation);
-    failed |= set_isolation(local, definition, node, isolation && !strcmp(isolation, "namespace"));
+    bool has_namespaces = isolation && !strcmp(isolation, "namespace");
+    failed |= set_isolation(local, definition, node, has_namespaces);
+    failed |= settle_rootless(bootstrap, has_namespaces && rootless());
     failed |= copy_member(definition, inputs, "address");
     failed |= json_set_int(definition, "vcpus", processors(inputs));
     failed |= json_set(definition, "bootstrap", json_ref(bootstrap));
@@ -346,8 +381,10 @@ int32_t definition_write(const struct local *local, struct memories_call *call, 
 
 bool definition_runs_alike(json_object *a, json_object *b)
 {
-    static const char *const keys[] = { "isolation", "network_namespace", "address", "vcpus", "cgroup", "bootstrap",
-                                        "metrics_interval_ms", "log_bytes_max", "log_files" };
+    static const char *const keys[] = {
+        "isolation", "network_namespace",   "address",       "vcpus",    "cgroup", "holder",
+        "bootstrap", "metrics_interval_ms", "log_bytes_max", "log_files"
+    };
     for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
         if (!json_object_equal(json_get(a, keys[i]), json_get(b, keys[i])))
             return false;
@@ -359,9 +396,11 @@ bool definition_plug(json_object *definition, struct fabric_plug *plug)
     json_object *inputs = json_get_object(definition, "inputs");
     json_object *subnet = json_get_object(inputs, "subnet");
     *plug = (struct fabric_plug){
+        .node = json_get_string(definition, "name"),
         .space = json_get_string(definition, "network_namespace"),
         .gateway = json_get_string(subnet, "gateway"),
         .port = (unsigned)json_get_int(inputs, "port", 0),
+        .ports = json_get_array(json_get_object(definition, "bootstrap"), "ports"),
     };
     return plug->space && plug->gateway && block_parse(json_get_string(subnet, "cidr"), &plug->subnet) &&
            block_address_parse(json_get_string(definition, "address"), &plug->address) &&

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <net/if.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -16,6 +17,9 @@
 #include "plugins/providers/local/files.h"
 #include "plugins/providers/local/node/search_path.h"
 #include "plugins/providers/local/program.h"
+#include "plugins/providers/local/rootless.h"
+#include "plugins/providers/local/rootless/holder.h"
+#include "plugins/providers/local/rootless/relay.h"
 #include "plugins/providers/local/run.h"
 
 #define SPACES "/run/netns"
@@ -73,12 +77,29 @@ struct fabric {
     struct fabric_names names;
     char *directory; /* the deployment's; where the scripts run */
     int lock;        /* 0: there is no directory, so nobody works on it */
+    char *holder;    /* directory of the holder of the namespaces; NULL: they are this machine's own */
+    char spaces[64]; /* where the namespaces' names are, as seen from here; "": there are none */
 };
+
+/* The names are in the holder's /run, if there is a holder. */
+static void find_spaces(struct fabric *fabric)
+{
+    pid_t pid = fabric->holder ? holder_pid(fabric->holder) : 0;
+    snprintf(fabric->spaces, sizeof fabric->spaces, SPACES);
+    if (fabric->holder && !pid)
+        fabric->spaces[0] = '\0';
+    else if (pid)
+        snprintf(fabric->spaces, sizeof fabric->spaces, "/proc/%d/root" SPACES, pid);
+}
 
 static int32_t fabric_begin(const struct local *local, struct fabric *fabric, struct problem *problem)
 {
     *fabric = (struct fabric){ .directory = local_deployment_directory(local) };
     fabric_names(local, &fabric->names);
+    fabric->holder = rootless() ? rootless_directory(local) : NULL;
+    find_spaces(fabric);
+    if (rootless() && !fabric->holder)
+        return problem_no_memory(problem);
     AUTO_FREE char *path = fabric->directory ? local_format("%s/fabric.lock", fabric->directory) : NULL;
     if (!path)
         return problem_no_memory(problem);
@@ -96,6 +117,7 @@ static void fabric_end(struct fabric *fabric)
 {
     if (fabric->lock)
         close(fabric->lock);
+    free(fabric->holder);
     free(fabric->directory);
 }
 #define AUTO_FABRIC __attribute__((cleanup(fabric_end)))
@@ -124,17 +146,33 @@ char *fabric_node_space(const struct fabric_names *names, const char *node)
     return local_format("%s-%s", names->space, node);
 }
 
-bool fabric_space_exists(const char *space)
+static bool space_exists(const struct fabric *fabric, const char *space)
 {
-    AUTO_FREE char *path = local_format(SPACES "/%s", space);
+    AUTO_FREE char *path = *fabric->spaces ? local_format("%s/%s", fabric->spaces, space) : NULL;
     struct statfs info;
     return path && statfs(path, &info) == 0 && info.f_type == NSFS_MAGIC;
 }
 
-static bool space_file_exists(const char *space)
+static bool space_file_exists(const struct fabric *fabric, const char *space)
 {
-    AUTO_FREE char *path = local_format(SPACES "/%s", space);
+    AUTO_FREE char *path = *fabric->spaces ? local_format("%s/%s", fabric->spaces, space) : NULL;
     return path && local_exists(path);
+}
+
+bool fabric_exists(const struct local *local)
+{
+    struct fabric fabric = { .holder = rootless() ? rootless_directory(local) : NULL };
+    fabric_names(local, &fabric.names);
+    find_spaces(&fabric);
+    bool exists = (fabric.holder || !rootless()) && space_exists(&fabric, fabric.names.space);
+    free(fabric.holder);
+    return exists;
+}
+
+bool fabric_may_exist(const struct local *local)
+{
+    AUTO_FREE char *holder = rootless_directory(local);
+    return !rootless() || (holder && local_exists(holder));
 }
 
 /* ip says "Command failed -:12"; people want to read line 12. */
@@ -165,6 +203,7 @@ static int32_t run_ip(const struct fabric *fabric, bool inside, struct script *s
     struct local_run run = { .arguments = inside ? there : here,
                              .input = script->text,
                              .directory = fabric->lock ? fabric->directory : NULL,
+                             .holder = fabric->holder,
                              .held = fabric->lock };
     int32_t failed = local_run(&run, purpose, problem);
     if (failed)
@@ -180,19 +219,52 @@ static int32_t run_nft(const struct fabric *fabric, struct script *script, const
     if (!script->length)
         return 0;
     const char *arguments[] = { "ip", "netns", "exec", fabric->names.space, "nft", "-f", "-", NULL };
-    struct local_run run = { .arguments = arguments, .input = script->text, .held = fabric->lock };
+    struct local_run run = {
+        .arguments = arguments, .input = script->text, .holder = fabric->holder, .held = fabric->lock
+    };
     return local_run(&run, purpose, problem);
 }
 
-int32_t fabric_probe(struct problem *problem)
+#define TRIED_NETWORK                                                               \
+    "ip link add mem0 type bridge && ip link add mem1 type veth peer name mem2 && " \
+    "ip link set mem2 master mem0 && exec nft -f -"
+
+/* A network and a node, and what containers are put together from. */
+static const char rootless_trial[] = "mount -t tmpfs tmpfs /run && ip netns add mem3 && "
+                                     "unshare --mount --uts --ipc --pid --fork sh -c "
+                                     "'mount -t proc proc /proc && mount -t sysfs sysfs /sys' && " TRIED_NETWORK;
+static const char overlay_trial[] = "mount -t tmpfs tmpfs /run && cd /run && mkdir a b c d && "
+                                    "mount -t overlay overlay -o lowerdir=a,upperdir=b,workdir=c d";
+
+static int32_t try_rootless(const char *script, const char *rules, const char *purpose, bool isolated,
+                            struct problem *problem)
+{
+    AUTO_FREE char *program = local_helper("memories-rootless", problem);
+    if (!program)
+        return problem->code;
+    const char *const trial[] = { program, "run", "sh", "-c", script, NULL };
+    struct local_run run = { .arguments = trial, .input = rules };
+    if (local_run(&run, purpose, problem) == 0)
+        return 0;
+    problem->code = MEMORIES_UNSUPPORTED;
+    rootless_hint(problem, rootless_remedy(""), isolated);
+    return problem->code;
+}
+
+static int32_t probe_rootless(const char *rules, bool isolated, struct problem *problem)
+{
+    const struct passwd *user = getpwuid(getuid());
+    if (rootless_check("", user ? user->pw_name : NULL, getuid(), isolated, problem) ||
+        try_rootless(rootless_trial, rules, "make namespaces with a bridge, a veth pair and nft rules without root",
+                     isolated, problem))
+        return problem->code;
+    return isolated ? try_rootless(overlay_trial, NULL, "mount an overlay in a user namespace", true, problem) : 0;
+}
+
+int32_t fabric_probe(bool isolated, struct problem *problem)
 {
     static const char *const programs[] = { "ip", "nft", "unshare" };
     static const char *const packages[] = { "iproute2", "nftables", "util-linux" };
-    if (geteuid() != 0) {
-        problem_set(problem, MEMORIES_DENIED, "namespaces need root");
-        problem_hint(problem, "run as root, or use isolation: process");
-        return problem->code;
-    }
     for (size_t i = 0; i < ARRAY_COUNT(programs); i++) {
         AUTO_FREE char *path = local_program_find(programs[i], NODE_SYSTEM_PATH);
         if (path)
@@ -201,10 +273,8 @@ int32_t fabric_probe(struct problem *problem)
         problem_hint(problem, "install it: apt-get install %s", packages[i]);
         return problem->code;
     }
-    static const char *const trial[] = { "unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "sh", "-c",
-                                         "ip link add mem0 type bridge && ip link add mem1 type veth peer name mem2 && "
-                                         "ip link set mem2 master mem0 && exec nft -f -",
-                                         NULL };
+    static const char *const trial[] = { "unshare", "--net", "--mount", "--uts",       "--ipc", "--pid",
+                                         "--fork",  "sh",    "-c",      TRIED_NETWORK, NULL };
     AUTO_SCRIPT struct script rules = { 0 };
     if (script_begin(&rules))
         return problem_no_memory(problem);
@@ -215,6 +285,8 @@ int32_t fabric_probe(struct problem *problem)
     firewall_write(rules.out, firewall, "10.0.0.0/8", problem);
     if (script_finish(&rules))
         return problem_no_memory(problem);
+    if (rootless())
+        return probe_rootless(rules.text, isolated, problem);
     struct local_run run = { .arguments = trial, .input = rules.text };
     if (local_run(&run, "make a network namespace with a bridge, a veth pair and nft rules", problem) == 0)
         return 0;
@@ -225,9 +297,10 @@ int32_t fabric_probe(struct problem *problem)
 
 /* ---- the fabric itself ---- */
 
+/* With the prefix: a subnet that becomes larger or smaller gets another bridge. */
 static void bridge_name(struct block subnet, char name[BLOCK_TEXT_BYTES])
 {
-    snprintf(name, BLOCK_TEXT_BYTES, "b%08x", subnet.address);
+    snprintf(name, BLOCK_TEXT_BYTES, "b%08x-%u", subnet.address, subnet.prefix);
 }
 
 /* The two ends of the way between this machine and the fabric: .1 and .2 of the first block. */
@@ -241,10 +314,17 @@ static bool host_ends(json_object *network, char here[BLOCK_TEXT_BYTES], char th
     return true;
 }
 
-/* What this machine gets: one end of a veth pair and a route to each block of access addresses. */
-static void write_host_side(FILE *out, const struct fabric_names *names, json_object *network, bool whole,
-                            const char *here, const char *there)
+/* What this machine gets: one end of a veth pair and a route to each block of access addresses. Without root it gets
+ * nothing, and the holder's own namespace is the fabric. */
+static void write_host_side(FILE *out, const struct fabric *fabric, json_object *network, bool whole, const char *here,
+                            const char *there)
 {
+    const struct fabric_names *names = &fabric->names;
+    if (fabric->holder) {
+        if (!whole)
+            fprintf(out, "netns attach %s %d\n", names->space, holder_pid(fabric->holder));
+        return;
+    }
     if (!whole) {
         fprintf(out, "netns add %s\n", names->space);
         fprintf(out, "link add %s type veth peer name " HOST_PORT " netns %s\n", names->link, names->space);
@@ -258,11 +338,11 @@ static void write_host_side(FILE *out, const struct fabric_names *names, json_ob
                 json_object_get_string(json_at(blocks, i)), there, names->link);
 }
 
-/* The links that are there, by name: {"n11": {"master": "b0a000100", "up": true}}. */
+/* The links that are there, by name: {"n11": {"master": "b0a000100-24", "up": true}}. */
 static json_object *list_links(const struct fabric *fabric, struct problem *problem)
 {
     const char *arguments[] = { "ip", "-n", fabric->names.space, "-j", "link", "show", NULL };
-    struct local_run run = { .arguments = arguments, .wants_output = true };
+    struct local_run run = { .arguments = arguments, .holder = fabric->holder, .wants_output = true };
     if (local_run(&run, "list the links of the network's namespace", problem))
         return NULL;
     AUTO_FREE char *text = run.output;
@@ -298,11 +378,13 @@ static void write_bridge(FILE *out, struct block subnet, const char *gateway)
     fprintf(out, "link set %s up\n", name);
 }
 
-static int32_t write_fabric_side(FILE *out, json_object *network, json_object *links, const char *here,
-                                 const char *there, struct problem *problem)
+static int32_t write_fabric_side(FILE *out, const struct fabric *fabric, json_object *network, json_object *links,
+                                 const char *here, const char *there, struct problem *problem)
 {
     json_object *subnets = json_get_array(network, "subnets");
-    if (!links)
+    if (!links && fabric->holder)
+        fprintf(out, "link set lo up\naddr add " RELAY_ADDRESS "/32 dev lo\n");
+    else if (!links)
         fprintf(out, "link set lo up\naddr add %s peer %s/32 dev " HOST_PORT "\nlink set " HOST_PORT " up\n", there,
                 here);
     AUTO_JSON json_object *wanted = json_object_new_object();
@@ -333,7 +415,9 @@ static int32_t start_routing(const struct fabric *fabric, struct problem *proble
 {
     const char *arguments[] = { "ip", "netns", "exec", fabric->names.space, "sh", "-c",
                                 "echo 1 >/proc/sys/net/ipv4/ip_forward && exec nft -f -", NULL };
-    struct local_run run = { .arguments = arguments, .input = fabric_rules, .held = fabric->lock };
+    struct local_run run = {
+        .arguments = arguments, .input = fabric_rules, .holder = fabric->holder, .held = fabric->lock
+    };
     return local_run(&run, "route between the network's subnets", problem);
 }
 
@@ -352,8 +436,11 @@ static int32_t write_firewall(const struct local *local, json_object *network, s
     return local_file_write(path, rules.text, rules.length, 0600, true, problem);
 }
 
-/* Takes away the fabric and this machine's end, half-made ones too. */
-static int32_t remove_fabric(const struct fabric *fabric, struct problem *problem)
+/* The links of a namespace that somebody deleted go some time later, and so may do between the look and the deletion:
+ * that often it is looked again. */
+#define LOOK_TRIES 10
+
+static int32_t try_to_remove_fabric(const struct fabric *fabric, struct problem *problem)
 {
     AUTO_SCRIPT struct script script = { 0 };
     if (script_begin(&script))
@@ -361,9 +448,22 @@ static int32_t remove_fabric(const struct fabric *fabric, struct problem *proble
     /* Deleting the link comes first: it is gone when ip returns, while a namespace's links go some time later. */
     if (if_nametoindex(fabric->names.link))
         fprintf(script.out, "link del %s\n", fabric->names.link);
-    if (space_file_exists(fabric->names.space))
+    if (space_file_exists(fabric, fabric->names.space))
         fprintf(script.out, "netns del %s\n", fabric->names.space);
     return run_ip(fabric, false, &script, "remove the network's namespace", problem);
+}
+
+/* Takes away the fabric and this machine's end, half-made ones too. All that a holder keeps goes with it. */
+static int32_t remove_fabric(const struct fabric *fabric, struct problem *problem)
+{
+    if (fabric->holder)
+        return rootless_release(fabric->holder, problem);
+    for (int tries = 0; try_to_remove_fabric(fabric, problem); tries++) {
+        if (tries == LOOK_TRIES)
+            return problem->code;
+        *problem = (struct problem){ 0 };
+    }
+    return 0;
 }
 
 int32_t fabric_make(const struct local *local, json_object *network, bool whole, struct problem *problem)
@@ -376,13 +476,14 @@ int32_t fabric_make(const struct local *local, json_object *network, bool whole,
     if (script_begin(&host_side) || script_begin(&fabric_side))
         return problem_no_memory(problem);
     if (fabric_begin(local, &fabric, problem) || write_firewall(local, network, problem) ||
-        (!whole && remove_fabric(&fabric, problem)))
+        (!whole && remove_fabric(&fabric, problem)) || (fabric.holder && rootless_hold(fabric.holder, problem)))
         return problem->code;
-    write_host_side(host_side.out, &fabric.names, network, whole, here, there);
+    find_spaces(&fabric);
+    write_host_side(host_side.out, &fabric, network, whole, here, there);
     if (run_ip(&fabric, false, &host_side, "make the network's namespace and the route to it", problem))
         return problem->code;
     AUTO_JSON json_object *links = whole ? list_links(&fabric, problem) : NULL;
-    if ((whole && !links) || write_fabric_side(fabric_side.out, network, links, here, there, problem) ||
+    if ((whole && !links) || write_fabric_side(fabric_side.out, &fabric, network, links, here, there, problem) ||
         run_ip(&fabric, true, &fabric_side, "make the network's bridges", problem))
         return problem->code;
     return whole ? 0 : start_routing(&fabric, problem);
@@ -393,9 +494,11 @@ static int32_t remove_stray_spaces(const struct fabric *fabric, struct problem *
 {
     struct local_names spaces;
     AUTO_SCRIPT struct script script = { 0 };
+    if (fabric->holder)
+        return 0;
     if (script_begin(&script))
         return problem_no_memory(problem);
-    if (local_directory_list(SPACES, &spaces, problem))
+    if (local_directory_list(fabric->spaces, &spaces, problem))
         return problem->code;
     size_t length = strlen(fabric->names.space);
     for (size_t i = 0; i < spaces.count; i++)
@@ -421,26 +524,26 @@ static void port_name(unsigned port, char name[BLOCK_TEXT_BYTES])
 }
 
 /* Setting the port's master and switching it on are the last steps: such a port tells that all is done. */
-static bool is_connected(const struct fabric_plug *plug, json_object *links)
+static bool is_connected(const struct fabric *fabric, const struct fabric_plug *plug, json_object *links)
 {
     char name[BLOCK_TEXT_BYTES], bridge[BLOCK_TEXT_BYTES];
     port_name(plug->port, name);
     bridge_name(plug->subnet, bridge);
     json_object *link = json_get(links, name);
     const char *master = json_get_string(link, "master");
-    return master && !strcmp(master, bridge) && json_get_bool(link, "up", false) && fabric_space_exists(plug->space);
+    return master && !strcmp(master, bridge) && json_get_bool(link, "up", false) && space_exists(fabric, plug->space);
 }
 
 /* A node's own namespace, from nothing or from what a crash left of it. */
-static void write_node_side(FILE *out, const struct fabric_plug *plug, const struct fabric_names *names)
+static void write_node_side(FILE *out, const struct fabric *fabric, const struct fabric_plug *plug)
 {
     char address[BLOCK_TEXT_BYTES], port[BLOCK_TEXT_BYTES];
     block_address_format(plug->address, address);
     port_name(plug->port, port);
-    if (fabric_space_exists(plug->space)) {
+    if (space_exists(fabric, plug->space)) {
         fprintf(out, "netns exec %s sh -c 'ip link del eth0 2>/dev/null || true'\n", plug->space);
     } else {
-        if (space_file_exists(plug->space))
+        if (space_file_exists(fabric, plug->space))
             fprintf(out, "netns del %s\n", plug->space);
         fprintf(out, "netns add %s\n", plug->space);
     }
@@ -448,7 +551,7 @@ static void write_node_side(FILE *out, const struct fabric_plug *plug, const str
      * and not only when its neighbours have forgotten the other one. */
     fprintf(out, "link add eth0 address 02:6e:%02x:%02x:%02x:%02x netns %s type veth peer name %s netns %s\n",
             plug->address >> 24, plug->address >> 16 & 255, plug->address >> 8 & 255, plug->address & 255, plug->space,
-            port, names->space);
+            port, fabric->names.space);
     fprintf(out,
             "netns exec %s sh -c 'nft -f firewall.nft && ip link set lo up && ip addr add %s/%u dev eth0 && "
             "ip link set eth0 up && ip route add default via %s'\n",
@@ -475,6 +578,52 @@ static void write_translation(FILE *out, const struct fabric_plug *plug, const c
     }
 }
 
+/* Without root: what may come to the nodes from anywhere is relayed. */
+static int32_t relay(const struct local *local, const struct fabric *fabric, const struct fabric_plug *plugs,
+                     size_t count, struct problem *problem)
+{
+    AUTO_FREE char *path = local_format("%s/%s/network.json", local->state, local->deployment);
+    AUTO_JSON json_object *network = path && fabric->holder ? local_json_read(path, problem) : NULL;
+    for (size_t i = 0; network && !problem->code && i < count; i++) {
+        AUTO_JSON json_object *ports = relay_ports(json_get_object(network, "firewall"), plugs[i].ports);
+        const struct relayed_node node = { plugs[i].node, plugs[i].address, plugs[i].access };
+        if (!ports || relays_set(fabric->holder, &node, ports, problem))
+            return ports ? problem->code : problem_no_memory(problem);
+    }
+    return path ? problem->code : problem_no_memory(problem);
+}
+
+static int32_t try_to_remove_ports(const struct fabric *fabric, const struct fabric_plug *plugs, size_t count,
+                                   bool connected_too, json_object *links, struct problem *problem)
+{
+    AUTO_SCRIPT struct script script = { 0 };
+    if (script_begin(&script))
+        return problem_no_memory(problem);
+    for (size_t i = 0; i < count; i++) {
+        char name[BLOCK_TEXT_BYTES];
+        port_name(plugs[i].port, name);
+        if (plugs[i].port && json_get(links, name) && (connected_too || !is_connected(fabric, &plugs[i], links)))
+            fprintf(script.out, "link del %s\n", name);
+    }
+    return run_ip(fabric, true, &script, "disconnect the nodes", problem);
+}
+
+/* Deletes ports of these nodes: all, or those that are not wholly connected. Returns the links that there were, or
+ * NULL. */
+static json_object *remove_ports(const struct fabric *fabric, const struct fabric_plug *plugs, size_t count,
+                                 bool connected_too, struct problem *problem)
+{
+    json_object *links = list_links(fabric, problem);
+    for (int tries = 0; links && try_to_remove_ports(fabric, plugs, count, connected_too, links, problem); tries++) {
+        json_object_put(links);
+        if (tries == LOOK_TRIES)
+            return NULL;
+        *problem = (struct problem){ 0 };
+        links = list_links(fabric, problem);
+    }
+    return links;
+}
+
 int32_t fabric_plug(const struct local *local, const struct fabric_plug *plugs, size_t count, struct problem *problem)
 {
     static const char *const add[] = { "add", NULL };
@@ -483,28 +632,32 @@ int32_t fabric_plug(const struct local *local, const struct fabric_plug *plugs, 
         return 0;
     if (fabric_begin(local, &fabric, problem))
         return problem->code;
-    AUTO_JSON json_object *links = list_links(&fabric, problem);
-    AUTO_SCRIPT struct script stale = { 0 }, spaces = { 0 }, translations = { 0 }, ports = { 0 };
+    AUTO_JSON json_object *links = remove_ports(&fabric, plugs, count, false, problem);
+    AUTO_SCRIPT struct script spaces = { 0 }, translations = { 0 }, ports = { 0 };
     if (!links)
         return problem->code;
-    if (script_begin(&stale) || script_begin(&spaces) || script_begin(&translations) || script_begin(&ports))
+    if (script_begin(&spaces) || script_begin(&translations) || script_begin(&ports))
         return problem_no_memory(problem);
     for (size_t i = 0; i < count; i++) {
-        char name[BLOCK_TEXT_BYTES];
-        port_name(plugs[i].port, name);
-        if (is_connected(&plugs[i], links))
+        if (is_connected(&fabric, &plugs[i], links))
             continue;
-        if (json_get(links, name))
-            fprintf(stale.out, "link del %s\n", name);
-        write_node_side(spaces.out, &plugs[i], &fabric.names);
+        write_node_side(spaces.out, &fabric, &plugs[i]);
         write_translation(translations.out, &plugs[i], add);
         write_port(ports.out, &plugs[i]);
     }
-    if (run_ip(&fabric, true, &stale, "remove half-made connections", problem) ||
-        run_ip(&fabric, false, &spaces, "make the nodes' network namespaces", problem) ||
+    if (run_ip(&fabric, false, &spaces, "make the nodes' network namespaces", problem) ||
         run_nft(&fabric, &translations, "translate the nodes' access addresses", problem))
         return problem->code;
-    return run_ip(&fabric, true, &ports, "connect the nodes to their subnets", problem);
+    if (run_ip(&fabric, true, &ports, "connect the nodes to their subnets", problem))
+        return problem->code;
+    return relay(local, &fabric, plugs, count, problem);
+}
+
+static int32_t unrelay(const struct fabric *fabric, const struct fabric_plug *plug, struct problem *problem)
+{
+    AUTO_JSON json_object *none = json_object_new_array();
+    const struct relayed_node node = { .name = plug->node };
+    return none ? relays_set(fabric->holder, &node, none, problem) : problem_no_memory(problem);
 }
 
 int32_t fabric_unplug(const struct local *local, const struct fabric_plug *plugs, size_t count,
@@ -514,25 +667,22 @@ int32_t fabric_unplug(const struct local *local, const struct fabric_plug *plugs
     AUTO_FABRIC struct fabric fabric = { 0 };
     if (fabric_begin(local, &fabric, problem))
         return problem->code;
-    bool has_fabric = fabric_space_exists(fabric.names.space);
-    AUTO_JSON json_object *links = has_fabric ? list_links(&fabric, problem) : NULL;
-    AUTO_SCRIPT struct script spaces = { 0 }, translations = { 0 }, ports = { 0 };
+    bool has_fabric = space_exists(&fabric, fabric.names.space);
+    AUTO_JSON json_object *links = has_fabric ? remove_ports(&fabric, plugs, count, true, problem) : NULL;
+    AUTO_SCRIPT struct script spaces = { 0 }, translations = { 0 };
     if (has_fabric && !links)
         return problem->code;
-    if (script_begin(&spaces) || script_begin(&translations) || script_begin(&ports))
+    if (script_begin(&spaces) || script_begin(&translations))
         return problem_no_memory(problem);
     for (size_t i = 0; i < count; i++) {
-        char name[BLOCK_TEXT_BYTES];
-        port_name(plugs[i].port, name);
-        if (plugs[i].port && json_get(links, name))
-            fprintf(ports.out, "link del %s\n", name);
         if (plugs[i].port && has_fabric)
             write_translation(translations.out, &plugs[i], add_and_delete);
-        if (space_file_exists(plugs[i].space))
+        if (fabric.holder && has_fabric && unrelay(&fabric, &plugs[i], problem))
+            return problem->code;
+        if (space_file_exists(&fabric, plugs[i].space))
             fprintf(spaces.out, "netns del %s\n", plugs[i].space);
     }
-    if (run_ip(&fabric, true, &ports, "disconnect the nodes", problem) ||
-        run_nft(&fabric, &translations, "remove the nodes' access addresses", problem))
+    if (run_nft(&fabric, &translations, "remove the nodes' access addresses", problem))
         return problem->code;
     return run_ip(&fabric, false, &spaces, "remove the nodes' network namespaces", problem);
 }
@@ -547,7 +697,9 @@ int32_t fabric_filter(const struct local *local, const struct fabric_plug *plugs
     if (fabric_begin(local, &fabric, problem))
         return problem->code;
     for (size_t i = 0; i < count; i++)
-        if (fabric_space_exists(plugs[i].space))
+        if (space_exists(&fabric, plugs[i].space))
             fprintf(script.out, "netns exec %s nft -f firewall.nft\n", plugs[i].space);
-    return run_ip(&fabric, false, &script, "load the firewall rules", problem);
+    if (run_ip(&fabric, false, &script, "load the firewall rules", problem))
+        return problem->code;
+    return relay(local, &fabric, plugs, count, problem);
 }

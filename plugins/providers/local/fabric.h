@@ -3,16 +3,20 @@
  *
  *     this machine            fabric (mem-ID)                              node (mem-ID-node1)
  *     memID 100.71.3.1 ------ host 100.71.3.2
- *                             b0a000100 10.0.1.1 ---- n11 --------------- eth0 10.0.1.11
- *                             b0a000200 10.0.2.1 ---- n12 …
+ *                             b0a000100-24 10.0.1.1 - n11 --------------- eth0 10.0.1.11
+ *                             b0a000200-24 10.0.2.1 - n12 …
  *
  * The fabric is a namespace that holds a bridge for each subnet and routes between them. This machine sees none of the
  * network's own addresses, so that two deployments may use the same ones: it reaches node1 by its access address,
  * 100.71.3.11, which the fabric translates, as clouds do with public addresses. Each node filters in its own namespace
  * what comes in.
  *
- * ip(8) and nft(8) do the work, a fixed number of runs for any number of nodes. They hold the lock DEPLOYMENT/fabric.lock
- * as long as they run: when the program that started them is killed, the next one waits for their end.
+ * Without root the fabric lies in the namespaces of a holder (rootless.h): there is no interface on this machine and no
+ * translation, but the nodes' ports are relayed from their access addresses, which are loopback addresses then.
+ *
+ * ip(8) and nft(8) do the work, a fixed number of runs for any number of nodes. They hold the lock
+ * DEPLOYMENT/fabric.lock as long as they run: when the program that started them is killed, the next one waits for
+ * their end.
  */
 #ifndef LOCAL_FABRIC_H
 #define LOCAL_FABRIC_H
@@ -36,21 +40,26 @@ void fabric_names(const struct local *local, struct fabric_names *names);
 /* The namespace of a node, which is its instance id too. The caller's (free). */
 char *fabric_node_space(const struct fabric_names *names, const char *node);
 
-/* True while a namespace of this name exists (a left-over file in /run/netns does not count). */
-bool fabric_space_exists(const char *space);
+/* True while the fabric's namespace exists (a left-over file in /run/netns does not count). */
+bool fabric_exists(const struct local *local);
+/* False: there can be nothing of it, for the deployment was made without namespaces and without root. */
+bool fabric_may_exist(const struct local *local);
 
 /* One node's way in, out of its node.json. */
 struct fabric_plug {
+    const char *node;
     const char *space;
     const char *gateway;
     struct block subnet;
     uint32_t address;
     uint32_t access;
     unsigned port;
+    json_object *ports; /* on which its services listen */
 };
 
-/* Can this machine do it? Tried for real, in a namespace that ends with the trial. */
-int32_t fabric_probe(struct problem *problem);
+/* Can this machine do it? Tried for real, in a namespace that ends with the trial. `isolated`: what runs on the nodes
+ * mounts overlays, and mere processes are no way out. */
+int32_t fabric_probe(bool isolated, struct problem *problem);
 
 /* Builds the network that `network` (network.json) describes, or completes it. `whole`: it was complete before, and is
  * only brought up to date. */

@@ -1,4 +1,5 @@
 include plugins/providers/local/node/node.mk
+include plugins/providers/local/rootless/rootless.mk
 
 # The provider of nodes on this machine; the objects apart, for tests that look inside.
 noinst_LTLIBRARIES += plugins/providers/local/liblocal.la
@@ -34,6 +35,11 @@ plugins_providers_local_liblocal_la_SOURCES = $(local_node_client_sources) \
 	plugins/providers/local/problem.h \
 	plugins/providers/local/program.c \
 	plugins/providers/local/program.h \
+	plugins/providers/local/relays.c \
+	plugins/providers/local/rootless.c \
+	plugins/providers/local/rootless.h \
+	plugins/providers/local/rootless/subid.c \
+	plugins/providers/local/rootless/subid.h \
 	plugins/providers/local/run.c \
 	plugins/providers/local/run.h
 plugins_providers_local_liblocal_la_CPPFLAGS = $(AM_CPPFLAGS) -DLIBEXEC_DIRECTORY='"$(pkglibexecdir)"'

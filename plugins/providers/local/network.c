@@ -15,6 +15,7 @@
 #include "plugins/providers/local/files.h"
 #include "plugins/providers/local/local.h"
 #include "plugins/providers/local/nodes.h"
+#include "plugins/providers/local/rootless.h"
 
 static char *record_path(const struct local *local)
 {
@@ -29,9 +30,7 @@ static bool has_namespaces(json_object *network)
 
 static bool is_whole(const struct local *local, json_object *network)
 {
-    struct fabric_names names;
-    fabric_names(local, &names);
-    return json_get_bool(network, "ready", false) && (!has_namespaces(network) || fabric_space_exists(names.space));
+    return json_get_bool(network, "ready", false) && (!has_namespaces(network) || fabric_exists(local));
 }
 
 static bool has_nodes(const struct local *local)
@@ -147,8 +146,8 @@ int32_t network_remove(const struct local *local, struct problem *problem)
     AUTO_FREE char *directory = local_deployment_directory(local);
     if (!directory)
         return problem_no_memory(problem);
-    if (remove_nodes(local, problem) || (geteuid() == 0 && fabric_remove(local, problem)) ||
-        release_other_claims(local, NULL, problem) || local_directory_remove(directory, problem))
+    if (remove_nodes(local, problem) || (fabric_may_exist(local) && fabric_remove(local, problem)) ||
+        release_other_claims(local, NULL, problem) || rootless_directory_remove(directory, problem))
         return problem->code;
     rmdir(local->state); /* fails while there are other deployments */
     return 0;

@@ -14,6 +14,8 @@
 #include "plugins/providers/local/local.h"
 #include "plugins/providers/local/node/node_client.h"
 #include "plugins/providers/local/program.h"
+#include "plugins/providers/local/rootless.h"
+#include "plugins/providers/local/rootless/holder.h"
 
 /* How often the core asks whether the commands of a node's bootstrap are done. */
 #define COMMANDS_POLL_MS 100
@@ -52,6 +54,13 @@ static uint32_t state_of_commands(const char *directory, struct problem *problem
     return MEMORIES_STATE_BROKEN;
 }
 
+/* Without root a node goes with what holds its namespaces: its supervisor is about to end. */
+static bool has_lost_holder(json_object *definition)
+{
+    const char *holder = json_get_string(definition, "holder");
+    return holder && !holder_pid(holder);
+}
+
 /* *problem tells why a node is broken; *definition is the caller's. */
 static uint32_t find_state(const struct local *local, const char *node, json_object **definition,
                            struct problem *problem)
@@ -63,7 +72,7 @@ static uint32_t find_state(const struct local *local, const char *node, json_obj
     *definition = definition_read(local, node, problem);
     if (!*definition)
         return MEMORIES_STATE_BROKEN;
-    if (!node_is_running(directory))
+    if (!node_is_running(directory) || has_lost_holder(*definition))
         return MEMORIES_STATE_STOPPED;
     return has_unfinished_commands(*definition, directory) ? state_of_commands(directory, problem)
                                                            : MEMORIES_STATE_READY;
@@ -157,6 +166,7 @@ static void unplug(const struct local *local, const char *const *names, size_t c
             problem_no_memory(&problem);
         if (!definition_plug(definitions[i], &plugs[i]))
             plugs[i] = (struct fabric_plug){ .space = spaces[i] };
+        plugs[i].node = names[i];
     }
     if (!problem.code)
         fabric_unplug(local, plugs, count, &problem);
@@ -197,11 +207,11 @@ void nodes_remove(const struct local *local, const char *const *names, size_t co
     node_stop_all(jobs, present, REMOVE_TIMEOUT_MS);
     for (size_t i = 0; i < present; i++)
         blame(&problems[positions[i]], &jobs[i]);
-    if (geteuid() == 0)
+    if (fabric_may_exist(local))
         unplug(local, names, count, problems);
     for (size_t i = 0; i < present; i++) {
         if (!problems[positions[i]].code)
-            local_directory_remove(directories[i], &problems[positions[i]]);
+            rootless_directory_remove(directories[i], &problems[positions[i]]);
         free(directories[i]);
     }
     free(positions);

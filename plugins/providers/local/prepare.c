@@ -19,6 +19,7 @@
 #include "plugins/providers/local/notes.h"
 #include "plugins/providers/local/prepare.h"
 #include "plugins/providers/local/program.h"
+#include "plugins/providers/local/rootless.h"
 
 /* ---- isolation ---- */
 
@@ -31,7 +32,7 @@ static int32_t refuse_process(struct preparation *preparation)
                 "their own",
                 topology ? topology : "this topology");
     problem_where(&preparation->problem, "config.isolation");
-    problem_hint(&preparation->problem, "leave isolation out, and run as root");
+    problem_hint(&preparation->problem, "leave isolation out");
     return preparation->problem.code;
 }
 
@@ -46,27 +47,36 @@ static int32_t choose_isolation(struct preparation *preparation)
         return refuse_process(preparation);
     if (isolated)
         wanted = "namespace";
+    /* An ordinary user gets what costs nothing, unless he asks for more. */
+    if (!wanted && rootless())
+        wanted = "process";
     if (!wanted || !strcmp(wanted, "namespace")) {
-        fabric_probe(&reason);
+        fabric_probe(isolated, &reason);
         preparation->has_namespaces = reason.code == 0;
     }
     if (wanted && !strcmp(wanted, "namespace") && !preparation->has_namespaces) {
         preparation->problem = reason;
         problem_where(&preparation->problem, "config.isolation");
-        if (isolated)
+        if (isolated && !rootless())
             problem_hint(&preparation->problem, "run as root on a machine where namespaces can be made: the nodes of "
                                                 "this topology can't do without");
         return reason.code;
     }
-    /* Being an ordinary user is no news. */
-    if (!wanted && reason.code && reason.code != MEMORIES_DENIED &&
+    if (!wanted && reason.code &&
         notes_add(preparation->notes, "config.isolation", "auto chose process: %s: %s", reason.message, reason.cause))
         return problem_no_memory(&preparation->problem);
     const char *isolation = preparation->has_namespaces ? "namespace" : "process";
     /* Addresses of the other kind are of no use. */
     if (earlier && strcmp(earlier, isolation) != 0)
         preparation->earlier = NULL;
-    return json_set_string(preparation->choices, "isolation", isolation) ? problem_no_memory(&preparation->problem) : 0;
+    int failed = json_set_string(preparation->choices, "isolation", isolation);
+    preparation->has_relays = preparation->has_namespaces && rootless();
+    if (preparation->has_relays)
+        failed |=
+            notes_add(preparation->notes, "config.isolation",
+                      "namespaces without root: nothing limits what nodes and their containers use, and this machine "
+                      "reaches their TCP ports only");
+    return failed ? problem_no_memory(&preparation->problem) : 0;
 }
 
 /* ---- what must be installed ---- */
@@ -189,7 +199,9 @@ static int32_t check_nodes(struct preparation *preparation)
 static int32_t add_notes(struct preparation *preparation)
 {
     struct machine machine;
+    json_object *scaling = json_get_object(preparation->spec, "scaling");
     machine_describe(&machine, preparation->local->state, preparation->has_namespaces);
+    machine.has_growing_nodes = json_get_string(scaling, "automatic");
     return notes_of_config(preparation->notes, preparation->local->config, &machine)
                ? problem_no_memory(&preparation->problem)
                : 0;

@@ -14,6 +14,7 @@ struct preparation {
     json_object *choices; /* in the making */
     json_object *notes;
     bool has_namespaces;
+    bool has_relays; /* with namespaces, without root: the nodes are reached at loopback addresses */
     struct problem problem;
 };
 

@@ -33,16 +33,21 @@ char *local_program_find(const char *name, const char *search_path)
     return NULL;
 }
 
-char *local_supervisor(struct problem *problem)
+char *local_helper(const char *name, struct problem *problem)
 {
-    AUTO_FREE char *path = local_format("%s/memories-node", node_libexec_directory());
+    AUTO_FREE char *path = local_format("%s/%s", node_libexec_directory(), name);
     if (!path) {
         problem_no_memory(problem);
         return NULL;
     }
     if (access(path, X_OK) == 0)
         return STEAL(path);
-    problem_set_errno(problem, errno, "can't execute %s, which runs each local node", path);
+    problem_set_errno(problem, errno, "can't execute %s, which runs local nodes", path);
     problem_hint(problem, "install memories again (make install), or point MEMORIES_LIBEXEC_DIR at its directory");
     return NULL;
+}
+
+char *local_supervisor(struct problem *problem)
+{
+    return local_helper("memories-node", problem);
 }

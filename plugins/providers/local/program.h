@@ -8,7 +8,9 @@
  * (or no memory). A name with a slash stands for itself. */
 char *local_program_find(const char *name, const char *search_path);
 
-/* The path of memories-node, the caller's (free). */
+/* The path of one of memories' own programs, the caller's (free). */
+char *local_helper(const char *name, struct problem *problem);
+/* That of memories-node. */
 char *local_supervisor(struct problem *problem);
 
 #endif

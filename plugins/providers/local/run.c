@@ -51,7 +51,8 @@ static char *memory_file_text(int fd)
 }
 
 /* A session of its own: an interrupt from the terminal must not stop it half-way. */
-static int spawn(pid_t *pid, const char *path, const struct local_run *run, int input, int output, int errors)
+static int spawn(pid_t *pid, const char *path, const char **words, const struct local_run *run, int input, int output,
+                 int errors)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -78,7 +79,7 @@ static int spawn(pid_t *pid, const char *path, const struct local_run *run, int 
         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
         posix_spawnattr_setsigmask(&attributes, &none);
         posix_spawnattr_setsigdefault(&attributes, &all);
-        failed = posix_spawn(pid, path, &actions, &attributes, (char *const *)run->arguments, environment);
+        failed = posix_spawn(pid, path, &actions, &attributes, (char *const *)words, environment);
     }
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
@@ -96,6 +97,27 @@ static int32_t ended_badly(struct problem *problem, const char *program, int sta
     return problem->code;
 }
 
+/* The words of the command line, for a program in a holder's namespaces with what takes it there; the caller's (free).
+ */
+static const char **command_line(const struct local_run *run, const char *entrance, const char *path)
+{
+    size_t count = 0, used = 0;
+    while (run->arguments[count])
+        count++;
+    const char **words = calloc(count + 4, sizeof *words);
+    if (!words)
+        return NULL;
+    if (run->holder) {
+        words[used++] = entrance;
+        words[used++] = "enter";
+        words[used++] = run->holder;
+    }
+    words[used++] = run->holder ? path : run->arguments[0];
+    for (size_t i = 1; i < count; i++)
+        words[used++] = run->arguments[i];
+    return words;
+}
+
 int32_t local_run(struct local_run *run, const char *purpose, struct problem *problem)
 {
     AUTO_FD int input = memory_file(run->input ? run->input : "");
@@ -106,8 +128,14 @@ int32_t local_run(struct local_run *run, const char *purpose, struct problem *pr
     AUTO_FREE char *path = local_program_find(run->arguments[0], NODE_SYSTEM_PATH);
     if (!path)
         return problem_set(problem, MEMORIES_NOT_FOUND, "can't %s: %s is not installed", purpose, run->arguments[0]);
+    AUTO_FREE char *entrance = run->holder ? local_helper("memories-rootless", problem) : NULL;
+    if (run->holder && !entrance)
+        return problem->code;
+    AUTO_FREE const char **words = command_line(run, entrance, path);
+    if (!words)
+        return problem_no_memory(problem);
     pid_t pid;
-    int failed = spawn(&pid, path, run, input, output, errors);
+    int failed = spawn(&pid, entrance ? entrance : path, words, run, input, output, errors);
     if (failed)
         return problem_set_errno(problem, failed, "can't %s: can't execute %s", purpose, path);
     int status;

@@ -8,6 +8,7 @@ struct local_run {
     const char *const *arguments; /* program first, last element NULL; looked up in NODE_SYSTEM_PATH */
     const char *input;            /* its standard input, NULL: none */
     const char *directory;        /* working directory, NULL: the caller's */
+    const char *holder;           /* directory of the holder in whose namespaces it runs, NULL: the caller's */
     int held;                     /* a descriptor that it holds until it ends, 0: none */
     char *output;                 /* out: what it printed, the caller's (free); NULL when not wanted */
     int wants_output;

@@ -23,6 +23,12 @@ static bool is_manager_role(const char *role)
     return !strcmp(role, "manager");
 }
 
+/* One that is on its way out is the business of `release`, which may be under way between two steps of this. */
+static bool stays(const struct swarm_node *node)
+{
+    return node->role;
+}
+
 static bool wants_manager(const struct swarm_node *node)
 {
     return node->role && is_manager_role(node->role);
@@ -35,20 +41,36 @@ static bool is_state(const struct swarm_node *node, const char *state)
 
 /* ---- every engine answers ---- */
 
+static int32_t check_engine(struct swarm *swarm, const struct swarm_node *node)
+{
+    if (node->is_too_old)
+        return plugin_fail(swarm->call, MEMORIES_UNSUPPORTED, node->name,
+                           "install docker.io 20.10 or newer on that node", "%s: %s", node->name, node->problem);
+    if (is_state(node, "locked"))
+        return plugin_fail(swarm->call, MEMORIES_CONFLICT, node->name,
+                           "unlock it with `docker swarm unlock` on that node",
+                           "the swarm of %s is locked with a key that memories does not have", node->name);
+    return MEMORIES_OK;
+}
+
 static int32_t await_engines(struct swarm *swarm)
 {
-    for (size_t i = 0; i < swarm->count; i++)
-        if (!swarm->nodes[i].swarm_state) {
-            swarm_wait(swarm, "%zu of %zu engines answer; waiting for %s: %s", swarm->answered, swarm->count,
-                       swarm->nodes[i].name, swarm->nodes[i].problem);
-            return MEMORIES_OK;
-        }
-    for (size_t i = 0; i < swarm->count; i++)
-        if (is_state(&swarm->nodes[i], "locked"))
-            return plugin_fail(swarm->call, MEMORIES_CONFLICT, swarm->nodes[i].name,
-                               "unlock it with `docker swarm unlock` on that node",
-                               "the swarm of %s is locked with a key that memories does not have",
-                               swarm->nodes[i].name);
+    size_t wanted = 0, answering = 0;
+    const struct swarm_node *silent = NULL;
+    for (size_t i = 0; i < swarm->count; i++) {
+        const struct swarm_node *node = &swarm->nodes[i];
+        if (!stays(node))
+            continue;
+        int32_t code = check_engine(swarm, node);
+        if (code)
+            return code;
+        wanted++;
+        answering += node->swarm_state != NULL;
+        silent = silent || node->swarm_state ? silent : node;
+    }
+    if (silent)
+        swarm_wait(swarm, "%zu of %zu engines answer; waiting for %s: %s", answering, wanted, silent->name,
+                   silent->problem);
     return MEMORIES_OK;
 }
 
@@ -58,7 +80,7 @@ static int32_t await_engines(struct swarm *swarm)
 static const struct swarm_node *first_manager(const struct swarm *swarm)
 {
     for (size_t i = 0; i < swarm->count; i++)
-        if (!is_state(&swarm->nodes[i], "inactive"))
+        if (stays(&swarm->nodes[i]) && !is_state(&swarm->nodes[i], "inactive"))
             return NULL;
     for (size_t i = 0; i < swarm->count; i++)
         if (wants_manager(&swarm->nodes[i]))
@@ -166,7 +188,7 @@ static size_t choose_joiners(struct swarm *swarm, const struct swarm_node **join
         manager_under_way |= wants_manager(&swarm->nodes[i]) && is_state(&swarm->nodes[i], "pending");
     for (size_t i = 0; i < swarm->count; i++) {
         const struct swarm_node *node = &swarm->nodes[i];
-        if (!is_state(node, "inactive") && !is_state(node, "error"))
+        if (!stays(node) || (!is_state(node, "inactive") && !is_state(node, "error")))
             continue;
         if (wants_manager(node) && manager_under_way)
             continue;
@@ -205,12 +227,14 @@ static int32_t join(struct swarm *swarm)
     const struct swarm_node **joiners = plugin_host->allocate(swarm->call, (swarm->count + 1) * sizeof *joiners);
     if (!joiners)
         return plugin_no_memory(swarm->call);
-    size_t count = choose_joiners(swarm, joiners), in_swarm = 0;
-    for (size_t i = 0; i < swarm->count; i++)
-        in_swarm += is_state(&swarm->nodes[i], "active");
-    if (in_swarm == swarm->count)
+    size_t count = choose_joiners(swarm, joiners), wanted = 0, in_swarm = 0;
+    for (size_t i = 0; i < swarm->count; i++) {
+        wanted += stays(&swarm->nodes[i]);
+        in_swarm += stays(&swarm->nodes[i]) && is_state(&swarm->nodes[i], "active");
+    }
+    if (in_swarm == wanted)
         return MEMORIES_OK;
-    swarm_wait(swarm, "%zu of %zu nodes are in the swarm", in_swarm, swarm->count);
+    swarm_wait(swarm, "%zu of %zu nodes are in the swarm", in_swarm, wanted);
     if (!count)
         return MEMORIES_OK;
     /* What the nodes will run is there before the swarm gives them work. */
@@ -258,8 +282,10 @@ static int32_t forget_lost(struct swarm *swarm)
 {
     for (size_t i = 0; i < json_count(swarm->nodes_listed); i++) {
         json_object *listed = json_at(swarm->nodes_listed, i);
+        if (strcmp(listed_state(listed), "down"))
+            continue;
         const struct swarm_node *node = swarm_find(swarm, listed_hostname(listed));
-        if ((node && node->listed == listed) || strcmp(listed_state(listed), "down"))
+        if (node && node->listed == listed)
             continue;
         int32_t code = forget(swarm, listed);
         if (code)
@@ -273,9 +299,9 @@ static int32_t correct(struct swarm *swarm)
 {
     for (size_t i = 0; i < swarm->count; i++) {
         const struct swarm_node *node = &swarm->nodes[i];
-        if (!node->listed)
+        if (!node->listed || !stays(node))
             continue;
-        bool other_role = node->role && strcmp(listed_role(node->listed), node->role);
+        bool other_role = strcmp(listed_role(node->listed), node->role);
         bool was_leaving = listed_is_leaving(node->listed);
         if (!other_role && !was_leaving)
             continue;
@@ -293,10 +319,13 @@ static int32_t correct(struct swarm *swarm)
 
 static int32_t await_nodes(struct swarm *swarm)
 {
-    size_t ready = 0;
+    size_t wanted = 0, ready = 0;
     const struct swarm_node *missing = NULL;
     for (size_t i = 0; i < swarm->count; i++) {
         const struct swarm_node *node = &swarm->nodes[i];
+        if (!stays(node))
+            continue;
+        wanted++;
         const char *reachability = json_get_string(json_get_object(node->listed, "ManagerStatus"), "Reachability");
         bool is_well = node->listed && !strcmp(listed_state(node->listed), "ready") &&
                        (!wants_manager(node) || (reachability && !strcmp(reachability, "reachable")));
@@ -305,7 +334,7 @@ static int32_t await_nodes(struct swarm *swarm)
     }
     if (!missing)
         return MEMORIES_OK;
-    swarm_wait(swarm, "%zu of %zu nodes are ready; waiting for %s", ready, swarm->count, missing->name);
+    swarm_wait(swarm, "%zu of %zu nodes are ready; waiting for %s", ready, wanted, missing->name);
     if (swarm->elapsed_ms < LOST_MS || !missing->listed || strcmp(listed_state(missing->listed), "down"))
         return MEMORIES_OK;
     return plugin_fail(swarm->call, MEMORIES_FAILED, missing->name,

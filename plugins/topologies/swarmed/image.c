@@ -25,15 +25,16 @@
 
 /* ---- archives ---- */
 
-static const char *archive_path(struct swarm *swarm, json_object *service)
+/* *path: NULL for an image that the nodes pull. */
+static int32_t find_archive(struct swarm *swarm, json_object *service, const char **path)
 {
-    const char *path = json_get_string(service, "image_archive");
-    const char *image = json_get_string(service, "image");
-    if (path || strcmp(image, BUILTIN_IMAGE))
-        return path;
+    *path = json_get_string(service, "image_archive");
+    if (*path || strcmp(json_get_string(service, "image"), BUILTIN_IMAGE))
+        return MEMORIES_OK;
     const char *directory = secure_getenv("MEMORIES_IMAGE_DIR");
-    return swarm_keep(swarm, plugin_format(swarm->call, "%s/" BUILTIN_IMAGE ".tar",
-                                           directory && directory[0] == '/' ? directory : IMAGE_DIRECTORY));
+    *path = plugin_format(swarm->call, "%s/" BUILTIN_IMAGE ".tar",
+                          directory && directory[0] == '/' ? directory : IMAGE_DIRECTORY);
+    return *path ? MEMORIES_OK : plugin_no_memory(swarm->call);
 }
 
 static int32_t fail_on_archive(struct swarm *swarm, json_object *service, const char *path, const char *why)
@@ -89,15 +90,16 @@ static int32_t read_id(struct swarm *swarm, json_object *service, const char *pa
     const char *digest = digest_in(json_get_string(json_at(manifest, 0), "Config"));
     if (!digest)
         return fail_on_archive(swarm, service, path, "it is no archive of an image");
-    *id = swarm_keep(swarm, plugin_format(swarm->call, "sha256:%.*s", DIGEST_LENGTH, digest));
-    return MEMORIES_OK;
+    *id = plugin_format(swarm->call, "sha256:%.*s", DIGEST_LENGTH, digest);
+    return *id ? MEMORIES_OK : plugin_no_memory(swarm->call);
 }
 
 int32_t image_of(struct swarm *swarm, json_object *service, const char **image)
 {
-    const char *path = archive_path(swarm, service);
+    const char *path;
     *image = json_get_string(service, "image");
-    return path ? read_id(swarm, service, path, image) : MEMORIES_OK;
+    int32_t code = find_archive(swarm, service, &path);
+    return !code && path ? read_id(swarm, service, path, image) : code;
 }
 
 static int32_t read_archive(struct swarm *swarm, json_object *service, const char *path, char **bytes, size_t *count)
@@ -176,10 +178,11 @@ static int32_t send_archive(struct swarm *swarm, const struct swarm_node *const 
 static int32_t load_one(struct swarm *swarm, const struct swarm_node *const *nodes, size_t count, json_object *service,
                         json_object *seen)
 {
-    const char *path = archive_path(swarm, service), *id;
-    if (!path)
-        return MEMORIES_OK;
-    int32_t code = read_id(swarm, service, path, &id);
+    const char *path, *id;
+    int32_t code = find_archive(swarm, service, &path);
+    if (code || !path)
+        return code;
+    code = read_id(swarm, service, path, &id);
     if (code || json_get(seen, id))
         return code;
     const struct swarm_node **lacking = plugin_host->allocate(swarm->call, (count + 1) * sizeof *lacking);

@@ -141,6 +141,14 @@ static const char *log_level(const struct wish *wish)
     return !strcmp(level, "warning") ? "warn" : level;
 }
 
+/* Where the node is not root it can't limit what its containers use, and dockerd must not try. Its launcher of rootless
+ * daemons is not needed, for the node has a network already. */
+static void add_rootless(struct wish *wish, json_object *service)
+{
+    json_object *rootless = json_set_new_object(service, "rootless");
+    wish->spec->failed |= json_add_string(json_set_new_array(rootless, "arguments"), "--rootless");
+}
+
 /* dockerd's options go on its command line: they would clash with those in a file, and a file of the machine's own
  * (/etc/docker/daemon.json) must not speak here. */
 static void add_service(struct wish *wish, json_object *bootstrap)
@@ -179,6 +187,7 @@ static void add_service(struct wish *wish, json_object *bootstrap)
     wish->spec->failed |= json_set_string(service, "restart", "always");
     wish->spec->failed |= json_set_int(service, "restart_delay_ms", RESTART_DELAY_MS);
     wish->spec->failed |= json_set_int(service, "stop_timeout_ms", STOP_TIMEOUT_MS);
+    add_rootless(wish, service);
 }
 
 static void add_node(struct wish *wish, const char *role, int number, json_object *machine)
@@ -205,6 +214,11 @@ static void add_node(struct wish *wish, const char *role, int number, json_objec
 
     json_object *ports = json_set_new_array(bootstrap, "ports");
     spec->failed |= json_add(ports, json_object_new_int(wish->engine_port));
+
+    /* What dockerd keeps at fixed places, whatever its options say. */
+    json_object *directories = json_set_new_array(bootstrap, "private_directories");
+    spec->failed |= json_add_string(directories, "/etc/docker");
+    spec->failed |= json_add_string(directories, "/var/lib/docker");
 }
 
 static void add_nodes(struct wish *wish)

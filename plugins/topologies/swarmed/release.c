@@ -23,8 +23,8 @@ struct release {
     int64_t *tasks;      /* running on each node, of those that Docker does not hold everywhere (global) */
     int64_t *remains;    /* running or not ended yet */
     bool settled;        /* what the leaving nodes run, others run too */
-    bool manager_leaves; /* one of the managers is on its way out: the next has to wait */
-    struct swarm_node *survivor; /* begins the swarm anew when no majority is left; NULL: not asked for */
+    const struct swarm_node *demoted; /* the manager that stops being one now; NULL: none */
+    struct swarm_node *survivor;      /* begins the swarm anew when no majority is left; NULL: not asked for */
 };
 
 static void release_close(struct release *release)
@@ -70,12 +70,10 @@ static void choose_manager(struct release *release)
     swarm->manager = chosen;
 }
 
-/* Nobody has formed a swarm yet: there is nothing to leave. */
-static bool has_no_swarm(const struct swarm *swarm)
+static bool leave_all(const struct release *release)
 {
-    for (size_t i = 0; i < swarm->count; i++)
-        if (swarm->nodes[i].swarm_state ? strcmp(swarm->nodes[i].swarm_state, "inactive") != 0
-                                        : !strcmp(swarm->nodes[i].state, "ready"))
+    for (size_t i = 0; i < release->swarm.count; i++)
+        if (!release->leaving[i])
             return false;
     return true;
 }
@@ -190,19 +188,38 @@ static int32_t settle(struct release *release)
 
 /* ---- one node ---- */
 
-
 static bool is_gone(const struct swarm_node *node)
 {
     return strcmp(node->state, "ready") != 0 || (node->listed && !strcmp(listed_state(node->listed), "down"));
 }
 
-/* The next thing for a node that goes; false: there is nothing to do but wait. First no new tasks; a manager stops being
- * one, each when the one before has; and once others have taken over, the node is emptied. */
-static bool next_change(struct release *release, const struct swarm_node *node, struct node_change *change)
+/* One manager at a time, when the one before is none any more: each changes the group that decides. Dead ones come
+ * first: as long as the group has them, the living ones are needed. */
+static void choose_demoted(struct release *release)
+{
+    const struct swarm *swarm = &release->swarm;
+    release->demoted = NULL;
+    for (size_t i = 0; i < swarm->count; i++) {
+        const struct swarm_node *node = &swarm->nodes[i];
+        if (!release->leaving[i] || !node->listed)
+            continue;
+        bool is_member = node->is_manager || json_get(node->listed, "ManagerStatus");
+        if (!strcmp(listed_role(node->listed), "manager")) {
+            if (!release->demoted || (is_gone(node) && !is_gone(release->demoted)))
+                release->demoted = node;
+        } else if (is_member) { /* it was demoted, and is a manager for some seconds more */
+            release->demoted = NULL;
+            return;
+        }
+    }
+}
+
+/* The next thing for a node that goes; false: there is nothing to do but wait. First no new tasks; a manager stops
+ * being one in its turn; and once others have taken over, the node is emptied. */
+static bool next_change(const struct release *release, const struct swarm_node *node, struct node_change *change)
 {
     const char *availability = listed_availability(node->listed);
-    bool is_manager = !strcmp(listed_role(node->listed), "manager"), demotes = is_manager && !release->manager_leaves;
-    release->manager_leaves |= is_manager;
+    bool demotes = node == release->demoted;
     *change = (struct node_change){ .listed = node->listed, .role = demotes ? "worker" : NULL, .leaving = true };
     if (!strcmp(availability, "active"))
         change->availability = "pause";
@@ -269,11 +286,7 @@ static int32_t let_go(struct release *release)
     size_t change_count = 0;
     if (!goers || !changes)
         return plugin_no_memory(swarm->call);
-    /* A manager that has been demoted is still one for some seconds. */
-    for (size_t i = 0; i < swarm->count; i++)
-        if (release->leaving[i] && swarm->nodes[i].listed && swarm->nodes[i].is_manager &&
-            strcmp(listed_role(swarm->nodes[i].listed), "manager"))
-            release->manager_leaves = true;
+    choose_demoted(release);
     for (size_t i = 0; i < swarm->count; i++) {
         if (!release->leaving[i])
             continue;
@@ -338,6 +351,23 @@ static int32_t check_majority(struct release *release)
                        reachable);
 }
 
+/* Nobody gave lists. In an election that passes; without a majority it does not. */
+static int32_t check_managers(struct release *release)
+{
+    struct swarm *swarm = &release->swarm;
+    struct managers managers = swarm_count_managers(swarm);
+    const char *id = swarm->deployment;
+    if (managers.answering >= managers.needed)
+        return MEMORIES_OK;
+    return plugin_fail(swarm->call, MEMORIES_CONFLICT, NULL,
+                       plugin_format(swarm->call,
+                                     "bring them back with `memories start %s`, or, when a majority is lost for ever, "
+                                     "`memories heal %s --force-new-cluster MANAGER`",
+                                     id, id),
+                       "%zu of %zu managers answer and %zu are needed: nobody can let nodes go", managers.answering,
+                       managers.count, managers.needed);
+}
+
 static int32_t check(struct release *release)
 {
     int32_t code = check_majority(release);
@@ -394,7 +424,7 @@ static int32_t answer(struct release *release)
     struct swarm *swarm = &release->swarm;
     AUTO_JSON json_object *document = json_object_new_object();
     json_object *names = json_set_new_array(document, "released");
-    int failed = swarm->out_of_memory || !names ? MEMORIES_NO_MEMORY : 0;
+    int failed = names ? 0 : MEMORIES_NO_MEMORY;
     size_t left = 0, going = 0;
     for (size_t i = 0; i < swarm->count; i++) {
         going += release->leaving[i];
@@ -407,7 +437,7 @@ static int32_t answer(struct release *release)
     failed |= json_set_bool(document, "done", !left);
     failed |= json_set_string(document, "message", left ? swarm->waiting : NULL);
     failed |= json_set_int(document, "poll_after_ms", POLL_MS);
-    return plugin_result(swarm->call, failed ? NULL : STEAL(document));
+    return plugin_result(swarm->call, failed || swarm->out_of_memory ? NULL : STEAL(document));
 }
 
 static int32_t go_on(struct release *release)
@@ -416,16 +446,29 @@ static int32_t go_on(struct release *release)
     bool is_check = json_get_bool(swarm->request, "check", false);
     swarm->timeout_ms = release->survivor || is_check ? LIST_TIMEOUT_MS : 0;
     int32_t code = swarm_read(swarm);
-    if (!code && swarm->problem && release->survivor && !is_check)
-        return begin_anew(release);
-    if (!code && swarm->problem)
-        swarm_wait(swarm, "waiting for the managers: %s", swarm->problem);
-    if (code || swarm->waiting)
+    if (code)
         return code;
     if (is_check)
-        return release->survivor ? MEMORIES_OK : check(release);
+        return release->survivor ? MEMORIES_OK : swarm->problem ? check_managers(release) : check(release);
+    if (swarm->problem && release->survivor)
+        return begin_anew(release);
+    if (swarm->problem) {
+        swarm_wait(swarm, "waiting for the managers: %s", swarm->problem);
+        return MEMORIES_OK;
+    }
     code = settle(release);
     return code ? code : let_go(release);
+}
+
+static int32_t go_without_manager(struct release *release)
+{
+    bool is_check = json_get_bool(release->swarm.request, "check", false);
+    if (is_check)
+        return release->survivor ? MEMORIES_OK : check_managers(release);
+    if (release->survivor)
+        return begin_anew(release);
+    swarm_wait(&release->swarm, "waiting for a manager that stays");
+    return MEMORIES_OK;
 }
 
 int32_t swarmed_release(struct memories_call *call, const char *request)
@@ -437,13 +480,9 @@ int32_t swarmed_release(struct memories_call *call, const char *request)
     if (release.survivor && (code = check_survivor(&release)))
         return code;
     choose_manager(&release);
-    if (has_no_swarm(&release.swarm))
+    if (swarm_is_absent(&release.swarm) || leave_all(&release))
         memcpy(release.released, release.leaving, release.swarm.count);
-    else if (release.swarm.manager)
-        code = go_on(&release);
-    else if (release.survivor && !json_get_bool(release.swarm.request, "check", false))
-        code = begin_anew(&release);
     else
-        swarm_wait(&release.swarm, "waiting for a manager that stays");
+        code = release.swarm.manager ? go_on(&release) : go_without_manager(&release);
     return code ? code : answer(&release);
 }

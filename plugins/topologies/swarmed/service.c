@@ -1,6 +1,7 @@
 /* service.c - the services of the swarm: making them as the spec says, and what their tasks do */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "plugins/common/cleanup.h"
 #include "plugins/common/http.h"
@@ -11,6 +12,10 @@
 #define UPDATE_MONITOR_NS 2000000000
 /* Tasks of a new service fail at times, while its network comes up on a node. Who still fails after this will go on so. */
 #define FAILING_MS 30000
+/* A service of which some tasks run, and others can't for so long, has no room for them. */
+#define STUCK_MS 120000
+/* The scheduler may overlook that a node has come back for a task that waits for one. */
+#define OVERLOOKED_MS 10000
 
 /* ---- from the spec's words to Docker's ---- */
 
@@ -334,15 +339,17 @@ static int32_t send_changes(struct swarm *swarm, const struct change *changes, s
     return code;
 }
 
-/* Every node gets new images before a task needs them. */
+/* Every node that stays gets new images before a task needs them. */
 static int32_t load_everywhere(struct swarm *swarm)
 {
     const struct swarm_node **nodes = plugin_host->allocate(swarm->call, (swarm->count + 1) * sizeof *nodes);
+    size_t count = 0;
     if (!nodes)
         return plugin_no_memory(swarm->call);
     for (size_t i = 0; i < swarm->count; i++)
-        nodes[i] = &swarm->nodes[i];
-    return images_load(swarm, nodes, swarm->count);
+        if (swarm->nodes[i].role)
+            nodes[count++] = &swarm->nodes[i];
+    return images_load(swarm, nodes, count);
 }
 
 int32_t services_apply(struct swarm *swarm)
@@ -371,6 +378,7 @@ struct tally {
     int64_t wanted;
     int64_t running;
     bool troubled;       /* a task has failed, or was lost */
+    bool is_pending;     /* a task waits for a node that can take it */
     const char *problem; /* what the last one said */
     json_object *addresses;
 };
@@ -425,6 +433,7 @@ static int count_task(struct swarm *swarm, struct tally *tally, json_object *tas
         tally->problem = said && *said ? said : tally->problem;
     } else if (task_is_wanted(task) && !strcmp(state, "pending") && said && *said) {
         tally->problem = said; /* "no suitable node (…)" */
+        tally->is_pending = true;
     }
     if (!task_is_wanted(task) || strcmp(state, "running"))
         return 0;
@@ -525,15 +534,43 @@ static int32_t check_update(struct swarm *swarm, const struct tally *tally)
                        tally->problem ? tally->problem : said ? said : state);
 }
 
+/* "2026-02-25T12:34:56.123456789Z" in milliseconds since 1970; 0 for anything else. */
+static int64_t time_of(const char *text)
+{
+    struct tm parts = { 0 };
+    const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &parts) : NULL;
+    return rest ? (int64_t)timegm(&parts) * 1000 : 0;
+}
+
+/* Once in a converge: Docker schedules the service's tasks anew, one after the other. */
+static int32_t nudge(struct swarm *swarm, const struct tally *tally)
+{
+    int64_t began_ms = plugin_host->now_ms(swarm->call) - swarm->elapsed_ms;
+    if (swarm->elapsed_ms < OVERLOOKED_MS || time_of(json_get_string(tally->listed, "UpdatedAt")) > began_ms)
+        return MEMORIES_OK;
+    AUTO_JSON json_object *spec = NULL;
+    if (json_object_deep_copy(listed_spec(tally->listed), &spec, NULL))
+        return plugin_no_memory(swarm->call);
+    json_object *task = json_get_object(spec, "TaskTemplate");
+    if (json_set_int(task, "ForceUpdate", json_get_int(task, "ForceUpdate", 0) + 1))
+        return plugin_no_memory(swarm->call);
+    return service_update(swarm, tally->listed, spec);
+}
+
 static int32_t await_service(struct swarm *swarm, const struct tally *tally)
 {
     const char *name = json_get_string(tally->service, "name");
     int32_t code = check_update(swarm, tally);
     if (code || tally->running >= tally->wanted)
         return code;
-    if (tally->problem && !tally->running && swarm->elapsed_ms > FAILING_MS)
+    if (tally->is_pending)
+        code = nudge(swarm, tally);
+    if (code)
+        return code;
+    if (tally->problem && swarm->elapsed_ms > (tally->running ? STUCK_MS : FAILING_MS))
         return plugin_fail(swarm->call, MEMORIES_FAILED, name, "look at its image, command and placement",
-                           "no task of service %s runs: %s", name, tally->problem);
+                           "%lld of %lld tasks of service %s run: %s", (long long)tally->running,
+                           (long long)tally->wanted, name, tally->problem);
     swarm_wait(swarm, "%lld of %lld tasks of service %s run%s%s", (long long)tally->running, (long long)tally->wanted,
                name, tally->problem ? ": " : "", tally->problem ? tally->problem : "");
     return MEMORIES_OK;

@@ -47,8 +47,8 @@ static int add_member(struct swarm *swarm, json_object *list, const struct swarm
     int failed = json_set_string(entry, "name", node->name);
     failed |= json_set_string(entry, "role", role_now(node));
     failed |= json_set_bool(entry, "healthy", !problem);
-    failed |= json_set_string(entry, "address",
-                              node->connect ? plugin_format(swarm->call, "https://%s", node->connect) : NULL);
+    const char *address = node->connect ? plugin_format(swarm->call, "https://%s", node->connect) : NULL;
+    failed |= json_set_string(entry, "address", node->connect ? swarm_keep(swarm, address) : NULL);
     failed |= json_set_string(entry, "message", problem);
     failed |= json_set_string(entry, "availability", node->listed ? listed_availability(node->listed) : NULL);
     failed |= json_set_string(entry, "node_id", node->node_id && *node->node_id ? node->node_id : NULL);
@@ -58,8 +58,6 @@ static int add_member(struct swarm *swarm, json_object *list, const struct swarm
 
 struct count {
     size_t managers;
-    size_t healthy_managers;
-    size_t late_managers;
     size_t workers;
     size_t healthy;
     size_t stopped;
@@ -74,8 +72,6 @@ static struct count count_nodes(struct swarm *swarm)
         bool is_manager = node->role && !strcmp(node->role, "manager"), is_well = !node_problem(swarm, node);
         count.managers += is_manager;
         count.workers += !is_manager;
-        count.healthy_managers += is_manager && is_well;
-        count.late_managers += is_manager && node->is_late;
         count.healthy += is_well;
         count.stopped += !strcmp(node->state, "stopped");
         if (!is_well && !count.first_problem)
@@ -91,18 +87,22 @@ struct judgement {
     const char *message;
 };
 
-static struct judgement without_manager(struct swarm *swarm, const struct count *count)
+static struct judgement without_manager(struct swarm *swarm)
 {
-    size_t needed = count->managers / 2 + 1;
+    struct managers managers = swarm_count_managers(swarm);
     const char *id = swarm->deployment;
-    if (count->healthy_managers + count->late_managers >= needed)
+    const char *text;
+    if (managers.answering >= managers.needed)
         return (struct judgement){ "degraded", "the managers are electing a leader; what runs goes on running" };
-    const char *text = plugin_format(
-        swarm->call,
-        "%zu of %zu managers answer and %zu are needed: nothing can be changed, and what runs is not watched; bring them "
-        "back with `memories start %s`, replace lost ones with `memories heal %s`, or, when a majority is lost for ever, "
-        "`memories heal %s --force-new-cluster MANAGER`",
-        count->healthy_managers, count->managers, needed, id, id, id);
+    if (swarm_is_absent(swarm))
+        text = plugin_format(swarm->call, "no swarm has been formed; form it with `memories resume %s`", id);
+    else
+        text =
+            plugin_format(swarm->call,
+                          "%zu of %zu managers answer and %zu are needed: nothing can be changed, and what runs is not "
+                          "watched; bring them back with `memories start %s`, or, when a majority is lost for ever, "
+                          "`memories heal %s --force-new-cluster MANAGER`",
+                          managers.answering, managers.count, managers.needed, id, id);
     return (struct judgement){ "unavailable", swarm_keep(swarm, text) };
 }
 
@@ -122,18 +122,18 @@ static struct judgement judge(struct swarm *swarm, const struct count *count, js
     if (count->stopped == swarm->count)
         return (struct judgement){ "stopped", "all nodes are stopped" };
     if (!swarm->nodes_listed)
-        return without_manager(swarm, count);
-    const char *healthy = plugin_format(call, "%zu of %zu nodes are healthy", count->healthy, swarm->count);
+        return without_manager(swarm);
+    const char *healthy =
+        swarm_keep(swarm, plugin_format(call, "%zu of %zu nodes are healthy", count->healthy, swarm->count));
     const struct swarm_node *node = count->first_problem;
     if (node)
-        return (struct judgement){ "degraded",
-                                   swarm_keep(swarm, plugin_format(call, "%s; %s: %s", healthy ? healthy : "", node->name,
-                                                                   node_problem(swarm, node))) };
+        return (struct judgement){ "degraded", swarm_keep(swarm, plugin_format(call, "%s; %s: %s", healthy, node->name,
+                                                                               node_problem(swarm, node))) };
     json_object *service = first_bad_service(services);
     if (!service)
-        return (struct judgement){ "running", swarm_keep(swarm, healthy) };
-    const char *text = plugin_format(call, "%s; service %s is %s", healthy ? healthy : "",
-                                     json_get_string(service, "name"), json_get_string(service, "status"));
+        return (struct judgement){ "running", healthy };
+    const char *text = plugin_format(call, "%s; service %s is %s", healthy, json_get_string(service, "name"),
+                                     json_get_string(service, "status"));
     return (struct judgement){ "degraded", swarm_keep(swarm, text) };
 }
 

@@ -45,6 +45,29 @@ struct swarm_node *swarm_find(struct swarm *swarm, const char *name)
     return NULL;
 }
 
+struct managers swarm_count_managers(const struct swarm *swarm)
+{
+    struct managers managers = { 0 };
+    for (size_t i = 0; i < swarm->count; i++) {
+        const struct swarm_node *node = &swarm->nodes[i];
+        if (!node->role || strcmp(node->role, "manager"))
+            continue;
+        managers.count++;
+        managers.answering += node->is_manager || node->is_late;
+    }
+    managers.needed = managers.count / 2 + 1;
+    return managers;
+}
+
+bool swarm_is_absent(const struct swarm *swarm)
+{
+    for (size_t i = 0; i < swarm->count; i++)
+        if (swarm->nodes[i].swarm_state ? strcmp(swarm->nodes[i].swarm_state, "inactive") != 0
+                                        : !strcmp(swarm->nodes[i].state, "ready"))
+            return false;
+    return true;
+}
+
 /* ---- requests ---- */
 
 struct memories_http_request swarm_request(struct swarm *swarm, const struct swarm_node *node, const char *method,
@@ -91,6 +114,7 @@ static void take_version(struct swarm *swarm, struct swarm_node *node, const str
     const char *header = response_header(response, "api-version");
     unsigned major = 0, minor = 0, known = 0;
     if (!header || sscanf(header, "%u.%u", &major, &minor) != 2 || major != 1 || minor < API_MINOR_MIN) {
+        node->is_too_old = true;
         node->problem = swarm_keep(swarm, plugin_format(swarm->call, "its engine speaks API %s, and 1.%d is needed",
                                                         header ? header : "of no version", API_MINOR_MIN));
         return;
@@ -112,7 +136,6 @@ static void take_info(struct swarm *swarm, struct swarm_node *node, const struct
                                                 : swarm_keep(swarm, http_problem(swarm->call, response));
         return;
     }
-    swarm->answered++;
     take_version(swarm, node, response);
     node->node_id = json_get_string(state, "NodeID");
     node->is_manager = json_get_bool(state, "ControlAvailable", false);

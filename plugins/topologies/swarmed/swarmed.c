@@ -8,9 +8,6 @@
 /* swarmed.json */
 extern const char *const swarmed_description;
 
-/* The first ABI that lets go of nodes before they are destroyed. */
-#define ABI_MINOR_NEEDED 1
-
 static int32_t swarmed_describe(struct memories_call *call)
 {
     return plugin_host->result(call, swarmed_description);
@@ -26,5 +23,6 @@ static const struct memories_topology_ops swarmed_ops = {
     .release = swarmed_release,
 };
 
+/* 1.1 is the first ABI that lets go of nodes before they are destroyed. */
 MEMORIES_PLUGIN(topology, swarmed, MEMORIES_VERSION, "Apache-2.0", "https://github.com/memories-dev/memories",
-                MEMORIES_THREADS_CONCURRENT, ABI_MINOR_NEEDED, &swarmed_ops, sizeof swarmed_ops)
+                MEMORIES_THREADS_CONCURRENT, 1, &swarmed_ops, sizeof swarmed_ops)

@@ -56,6 +56,7 @@ struct swarm_node {
     const char *swarm_state;     /* inactive, pending, active, error or locked; NULL without an answer */
     const char *node_id;         /* in the swarm */
     bool is_manager;             /* now */
+    bool is_too_old;             /* its engine does not speak the API that is used here */
     bool is_late;                /* it takes calls, and gives no answer in time: managers do so while they elect */
     const char *problem;         /* why it does not answer, or what its engine complains about */
     json_object *listed;         /* its entry in the swarm's list of nodes; borrowed from swarm.nodes_listed */
@@ -70,7 +71,6 @@ struct swarm {
     int64_t elapsed_ms;
     struct swarm_node *nodes; /* in the order of the request */
     size_t count;
-    size_t answered;
     const struct swarm_node *manager; /* one that can speak for the swarm; NULL: none */
     const char *version;              /* "/v1.41": begins every path */
     uint32_t timeout_ms;              /* of one request to a manager; 0: as long as an election takes */
@@ -117,6 +117,18 @@ struct node_change {
     bool leaving;
 };
 int32_t swarm_update_nodes(struct swarm *swarm, const struct node_change *changes, size_t count);
+
+/* The nodes that are to be managers, as many of them as decide, and those whose engines answer as managers, or are only
+ * too late to: managers that elect are. */
+struct managers {
+    size_t count;
+    size_t needed;
+    size_t answering;
+};
+struct managers swarm_count_managers(const struct swarm *swarm);
+
+/* No engine is in a swarm: it has not been formed yet, or nothing of it is left. */
+bool swarm_is_absent(const struct swarm *swarm);
 
 struct swarm_node *swarm_find(struct swarm *swarm, const char *name);
 

@@ -111,6 +111,19 @@ static char **read_command(struct reader *reader, json_object *from, const char 
     return command;
 }
 
+/* Directories of the machine's in whose place the node has its own. */
+static char **read_directories(struct reader *reader, json_object *from, const char *key)
+{
+    json_object *list = json_object_object_get(from, key);
+    if (!list)
+        return NULL;
+    char **directories = read_command(reader, list, "bootstrap", key);
+    for (char **one = directories; one && *one && !reader->failed; one++)
+        if (**one != '/' || !strcmp(*one, "/") || strstr(*one, "/.."))
+            wrong(reader, "bootstrap", key, "a list of absolute paths");
+    return directories;
+}
+
 static char **read_environment(struct reader *reader, json_object *from, const char *where)
 {
     json_object *variables = json_object_object_get(from, "environment");
@@ -252,6 +265,9 @@ static void read_isolation(struct reader *reader, json_object *from, struct node
         (!definition->namespaces || !*definition->network_namespace || *definition->network_namespace == '.' ||
          strchr(definition->network_namespace, '/')))
         wrong(reader, "", "network_namespace", "a name in /run/netns, with namespace isolation");
+    definition->holder = read_text(reader, from, "", "holder");
+    if (definition->holder && (!definition->namespaces || *definition->holder != '/'))
+        wrong(reader, "", "holder", "an absolute path, with namespace isolation");
     definition->hostname = read_text(reader, from, "", "hostname");
     if (!definition->hostname && definition->name)
         definition->hostname = copy(reader, definition->name);
@@ -284,6 +300,7 @@ static void read_definition(struct reader *reader, json_object *from, struct nod
     json_object *bootstrap = read_part(reader, from, "", "bootstrap", json_type_object);
     read_commands(reader, bootstrap, definition);
     read_services(reader, bootstrap, definition);
+    definition->private_directories = read_directories(reader, bootstrap, "private_directories");
 }
 
 /* What the file says is run as this user: it must be this user's. */
@@ -328,9 +345,9 @@ int32_t definition_read(int directory, const char *path, struct node_definition 
 
 void definition_free(struct node_definition *definition)
 {
-    char *texts[] = { definition->deployment, definition->key,      definition->name,
-                      definition->token,      definition->hostname, definition->address,
-                      definition->interface,  definition->cgroup,   definition->network_namespace };
+    char *texts[] = { definition->deployment,        definition->key,     definition->name,      definition->token,
+                      definition->hostname,          definition->address, definition->interface, definition->cgroup,
+                      definition->network_namespace, definition->holder };
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
         free(texts[i]);
     for (size_t i = 0; i < definition->host_count; i++) {
@@ -341,6 +358,7 @@ void definition_free(struct node_definition *definition)
     for (size_t i = 0; i < definition->command_count; i++)
         free_list(definition->commands[i]);
     free(definition->commands);
+    free_list(definition->private_directories);
     for (size_t i = 0; i < definition->service_count; i++) {
         free(definition->services[i].name);
         free_list(definition->services[i].command);

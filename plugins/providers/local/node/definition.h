@@ -30,13 +30,14 @@ struct host_name {
 };
 
 struct node_definition {
-    char *deployment; /* NULL where node.json has none; so are key, token, network_namespace, address, interface, cgroup
-                       */
+    char *deployment; /* NULL where node.json has none; so are key, token, holder, network_namespace, address,
+                       * interface, cgroup */
     char *key;
     char *name;
     char *token;
     int64_t generation;
     bool namespaces;
+    char *holder;
     char *network_namespace;
     char *hostname;
     struct host_name *hosts;
@@ -45,6 +46,7 @@ struct node_definition {
     char *interface;
     uint32_t vcpus;
     char *cgroup;
+    char **private_directories; /* ended by NULL */
     char ***commands; /* command_count of them, each ended by NULL */
     size_t command_count;
     struct service_definition *services;

@@ -23,6 +23,7 @@
 #include "plugins/providers/local/node/record.h"
 #include "plugins/providers/local/node/supervisor.h"
 #include "plugins/providers/local/node/sweep.h"
+#include "plugins/providers/local/rootless/holder.h"
 
 #define SWEEP_MS 10000
 #define ANSWER_MS 5000
@@ -32,6 +33,7 @@ struct launch {
     char *path;    /* of the node's directory, without symbolic links */
     int directory; /* the same, opened */
     int alive;     /* the lock file, for NODE_LOCK_ALIVE and the record: the supervisor inherits it */
+    int guard;     /* a connection to the holder of the namespaces, or -1: the supervisor inherits it */
     int change;    /* the lock file again, for NODE_LOCK_CHANGE: the launcher's alone */
     int64_t run_ms;
     struct node_definition definition;
@@ -83,6 +85,7 @@ static struct supervisor *begin(struct launch *launch, pid_t host_pid, struct no
         .meters = &launch->meters,
         .notes = launch->notes,
         .host_pid = host_pid,
+        .guard = launch->guard,
     };
     return supervisor_start(&setup, error);
 }
@@ -268,6 +271,9 @@ static int32_t enter_cgroup(struct launch *launch, struct node_error *error)
 static int32_t enter_namespaces(struct launch *launch, struct node_error *error)
 {
     const struct node_definition *definition = &launch->definition;
+    if (definition->holder && (launch->guard = holder_connect(definition->holder)) < 0)
+        return node_fail_errno(error, errno, "can't reach the holder of the network's namespaces, %s",
+                               definition->holder);
     if (definition->namespaces) {
         int32_t failed = namespaces_enter(definition, error);
         if (failed)
@@ -313,7 +319,7 @@ int main(int argc, char **argv)
     close_range(STDERR_FILENO + 1, ~0U, 0);
     umask(077);
     signal(SIGCHLD, SIG_DFL);
-    struct launch launch = { .directory = -1, .alive = -1, .change = -1, .run_ms = node_now_ms() };
+    struct launch launch = { .directory = -1, .alive = -1, .guard = -1, .change = -1, .run_ms = node_now_ms() };
     launch.meters = (struct cgroup_meters){ .cpu = -1, .memory = -1 };
     launch.notes = json_object_new_array();
     struct node_error error;

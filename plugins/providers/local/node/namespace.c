@@ -13,6 +13,7 @@
 
 #include "plugins/common/json.h"
 #include "plugins/providers/local/node/base.h"
+#include "plugins/providers/local/rootless/holder.h"
 
 #define PLAIN_MOUNT (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 #define CGROUP_ROOT "/sys/fs/cgroup"
@@ -26,6 +27,9 @@ static void add_note(json_object *notes, int number, const char *what, const cha
 
 int32_t namespaces_enter(const struct node_definition *definition, struct node_error *error)
 {
+    int32_t failed = definition->holder ? holder_enter(definition->holder, error) : MEMORIES_OK;
+    if (failed)
+        return failed;
     if (definition->network_namespace) {
         char path[PATH_MAX];
         snprintf(path, sizeof path, "/run/netns/%s", definition->network_namespace);
@@ -36,7 +40,7 @@ int32_t namespaces_enter(const struct node_definition *definition, struct node_e
     if (!unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWCGROUP))
         return MEMORIES_OK;
     int32_t code = node_fail_errno(error, errno, "can't make the node's namespaces");
-    node_hint(error, "namespace isolation needs root; process isolation does not");
+    node_hint(error, "namespace isolation needs root, or a holder's user namespace; process isolation does not");
     return code;
 }
 
@@ -53,8 +57,7 @@ static int make_directories(const char *path)
     return mkdir(partial, 0755) && errno != EEXIST ? -1 : 0;
 }
 
-/* An empty /run, like a machine's after its start. A node's directory below it must stay in sight. */
-static int32_t mount_run(int directory, const char *path, struct node_error *error)
+int32_t namespace_mount_run(int directory, const char *path, struct node_error *error)
 {
     if (mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"))
         return node_fail_errno(error, errno, "can't mount the node's /run");
@@ -95,7 +98,8 @@ static void mount_etc(int directory, json_object *notes)
     static const char *const parts[] = { "run/etc", "run/etc/changes", "run/etc/work" };
     char options[256];
     for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
-        if (mkdirat(directory, parts[i], 0755) && errno != EEXIST) {
+        /* The mode becomes that of /etc itself, whatever the umask. */
+        if ((mkdirat(directory, parts[i], 0755) && errno != EEXIST) || fchmodat(directory, parts[i], 0755, 0)) {
             add_note(notes, errno, "the node has no /etc of its own: can't make", parts[i]);
             return;
         }
@@ -104,6 +108,59 @@ static void mount_etc(int directory, json_object *notes)
              directory);
     if (mount("overlay", "/etc", "overlay", MS_NOSUID | MS_NODEV, options))
         add_note(notes, errno, "the node has no", "/etc of its own");
+}
+
+#define LAYER "/proc/self/fd/%d/run/private.layer%s"
+#define LAYER_WORK "/proc/self/fd/%d/run/private.work%s"
+
+/* Lets the node have `path`, which the machine has not and does not get: over its parent directory lies a layer with
+ * it. Where the kernel can't do that, the machine gets an empty directory, if this user may make one. */
+static int add_mount_point(int directory, const char *node_path, const char *path)
+{
+    char parent[PATH_MAX], layer[PATH_MAX + 64], work[PATH_MAX + 64], options[3 * PATH_MAX + 256];
+    snprintf(parent, sizeof parent, "%s", path);
+    *strrchr(parent, '/') = '\0';
+    size_t length = strlen(parent);
+    /* The node's /etc is of that kind already; and over the node's own directory nothing may lie. */
+    if (!strcmp(parent, "/etc") || (!strncmp(node_path, parent, length) && node_path[length] == '/'))
+        return mkdir(path, 0755);
+    struct stat info;
+    snprintf(layer, sizeof layer, LAYER, directory, parent);
+    snprintf(work, sizeof work, LAYER_WORK, directory, parent);
+    snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s", parent, layer, work);
+    /* The layer's mode is what the directory has from now on. */
+    if (make_directories(work) || stat(parent, &info) || chmod(layer, info.st_mode & 07777))
+        return -1;
+    return mount("overlay", parent, "overlay", MS_NOSUID | MS_NODEV, options) ? mkdir(path, 0755) : 0;
+}
+
+/* All layers before any mount: what is mounted below a directory would be hidden by a layer over that directory. */
+static int add_mount_points(char *const *paths, int directory, const char *node_path)
+{
+    char layer[PATH_MAX + 64];
+    for (size_t i = 0; paths[i]; i++) {
+        snprintf(layer, sizeof layer, LAYER, directory, paths[i]);
+        if (access(paths[i], F_OK) && make_directories(layer))
+            return -1;
+    }
+    for (size_t i = 0; paths[i]; i++)
+        if (access(paths[i], F_OK) && add_mount_point(directory, node_path, paths[i]))
+            return -1;
+    return 0;
+}
+
+/* The node's own directories in the place of the machine's. */
+static int32_t mount_private(char *const *paths, int directory, const char *node_path, struct node_error *error)
+{
+    if (paths && add_mount_points(paths, directory, node_path))
+        return node_fail_errno(error, errno, "can't make the places of the node's own directories");
+    for (; paths && *paths; paths++) {
+        char source[PATH_MAX + 64];
+        snprintf(source, sizeof source, "/proc/self/fd/%d/run/private%s", directory, *paths);
+        if (make_directories(source) || mount(source, *paths, "none", MS_BIND, NULL))
+            return node_fail_errno(error, errno, "can't give the node a %s of its own", *paths);
+    }
+    return MEMORIES_OK;
 }
 
 /* Puts a file of the node's in the place of one in /etc. */
@@ -191,8 +248,19 @@ static void copy_links(DIR *from)
     }
 }
 
+/* Without root the machine's mounts stay in the list of mounts, whatever covers them. Container runtimes go by the
+ * list, and take it for an error when a hierarchy is not where it says; that they may not write there they do not mind.
+ */
+static void keep_cgroups(int former, json_object *notes)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", former);
+    if (mount(path, CGROUP_ROOT, "none", MS_BIND | MS_REC, NULL))
+        add_note(notes, errno, "the node has no", CGROUP_ROOT);
+}
+
 /* Only hierarchies in which the node has its cgroup: in the others, the node would see and change the machine's. */
-static int32_t mount_sys(const struct cgroups *groups, json_object *notes, struct node_error *error)
+static int32_t mount_sys(const struct cgroups *groups, bool rootless, json_object *notes, struct node_error *error)
 {
     DIR *former = opendir(CGROUP_ROOT);
     umount2("/sys", MNT_DETACH);
@@ -202,6 +270,8 @@ static int32_t mount_sys(const struct cgroups *groups, json_object *notes, struc
             closedir(former);
         return node_fail_errno(error, number, "can't mount the node's /sys");
     }
+    if (rootless && former)
+        keep_cgroups(dirfd(former), notes);
     bool covered = false;
     for (size_t i = 0; i < groups->count; i++) {
         const struct cgroup_hierarchy *hierarchy = &groups->items[i];
@@ -227,14 +297,16 @@ int32_t namespaces_furnish(const struct node_definition *definition, const struc
 {
     if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL))
         return node_fail_errno(error, errno, "can't part the node's mounts from the machine's");
-    int32_t failed = mount_run(directory, path, error);
+    int32_t failed = namespace_mount_run(directory, path, error);
     mount_etc(directory, notes);
     if (!failed)
         failed = replace_files(definition, directory, notes, error);
+    if (!failed)
+        failed = mount_private(definition->private_directories, directory, path, error);
     if (!failed && mount("proc", "/proc", "proc", PLAIN_MOUNT, NULL))
         failed = node_fail_errno(error, errno, "can't mount the node's /proc");
     if (!failed)
-        failed = mount_sys(groups, notes, error);
+        failed = mount_sys(groups, definition->holder != NULL, notes, error);
     if (!failed && sethostname(definition->hostname, strlen(definition->hostname)))
         failed = node_fail_errno(error, errno, "can't set the host name %s", definition->hostname);
     return failed;

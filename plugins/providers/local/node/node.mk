@@ -11,7 +11,9 @@ local_node_client_sources = \
 	plugins/providers/local/node/record.c \
 	plugins/providers/local/node/record.h \
 	plugins/providers/local/node/sweep.c \
-	plugins/providers/local/node/sweep.h
+	plugins/providers/local/node/sweep.h \
+	plugins/providers/local/rootless/holder.c \
+	plugins/providers/local/rootless/holder.h
 
 pkglibexec_PROGRAMS += plugins/providers/local/node/memories-node
 plugins_providers_local_node_memories_node_SOURCES = \
@@ -49,7 +51,9 @@ plugins_providers_local_node_memories_node_SOURCES = \
 	plugins/providers/local/node/supervisor.c \
 	plugins/providers/local/node/supervisor.h \
 	plugins/providers/local/node/sweep.c \
-	plugins/providers/local/node/sweep.h
+	plugins/providers/local/node/sweep.h \
+	plugins/providers/local/rootless/holder.c \
+	plugins/providers/local/rootless/holder.h
 plugins_providers_local_node_memories_node_CPPFLAGS = $(AM_CPPFLAGS) -DLIBEXEC_DIRECTORY='"$(pkglibexecdir)"'
 plugins_providers_local_node_memories_node_CFLAGS = $(plugin_cflags)
 plugins_providers_local_node_memories_node_LDADD = $(JSON_C_LIBS)

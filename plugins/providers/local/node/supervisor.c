@@ -367,6 +367,7 @@ static void turn(struct supervisor *supervisor)
     polled[count++] =
         (struct pollfd){ .fd = connections_descriptor(supervisor->metrics.connections), .events = POLLIN };
     polled[count++] = (struct pollfd){ .fd = supervisor->commands.output.read_end, .events = POLLIN };
+    polled[count++] = (struct pollfd){ .fd = supervisor->stopping ? -1 : supervisor->setup.guard, .events = POLLIN };
     size_t first_service = count;
     for (size_t i = 0; i < supervisor->service_count; i++)
         polled[count++] = (struct pollfd){ .fd = supervisor->services[i].output.read_end, .events = POLLIN };
@@ -379,6 +380,10 @@ static void turn(struct supervisor *supervisor)
         connections_closed(supervisor->metrics.connections);
     if (polled[2].revents)
         output_drain(&supervisor->commands.output, false);
+    if (polled[3].revents) {
+        log_file_printf(&supervisor->log, "the network is gone: its holder has ended");
+        begin_stop(supervisor);
+    }
     for (size_t i = 0; i < supervisor->service_count; i++)
         if (polled[first_service + i].revents)
             output_drain(&supervisor->services[i].output, false);
@@ -437,7 +442,7 @@ static int32_t open_services(struct supervisor *supervisor, struct node_error *e
 {
     const struct node_definition *definition = supervisor->definition;
     supervisor->services = calloc(definition->service_count + 1, sizeof *supervisor->services);
-    supervisor->polled = calloc(definition->service_count + CONTROL_CLIENTS_MAX + 4, sizeof *supervisor->polled);
+    supervisor->polled = calloc(definition->service_count + CONTROL_CLIENTS_MAX + 5, sizeof *supervisor->polled);
     if (!supervisor->services || !supervisor->polled)
         return node_fail(error, MEMORIES_NO_MEMORY, "out of memory");
     int32_t failed = MEMORIES_OK;

@@ -16,6 +16,7 @@ struct supervisor_setup {
     const struct cgroup_meters *meters;
     json_object *notes; /* list of texts: what is not possible here */
     pid_t host_pid;     /* this process as the host sees it */
+    int guard;          /* the node stops when this connection ends; -1: none */
 };
 
 struct supervisor;
