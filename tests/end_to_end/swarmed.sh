@@ -13,19 +13,13 @@ say() { echo "$(($(date +%s) - began)) s: $*"; }
 # ---- A service that can't run ----
 
 # A deployment beside the other one; it takes its 30 s while that one forms.
-(
-    code=0
-    memories deploy "$example" --provider local --name failing --set swarm.manager_nodes=1 --set swarm.min_nodes=1 \
-        --set swarm.worker_nodes=1 --set 'config.services=[{name: web, image: "localhost:1/there-is-none:1"}]' \
-        >"$test_dir/failing.out" 2>"$test_dir/failing.err" || code=$?
-    echo "$code" >"$test_dir/failing.code"
-) &
+memories deploy "$example" --provider local --name failing --set swarm.manager_nodes=1 --set swarm.min_nodes=1 \
+    --set swarm.worker_nodes=1 --set 'config.services=[{name: web, image: "localhost:1/there-is-none:1"}]' \
+    >"$test_dir/failing.out" 2>"$test_dir/failing.err" &
 failing=$!
-end_failing() {
-    kill "$failing" 2>/dev/null && wait "$failing"
-    end_test
-}
-trap end_failing EXIT
+trap 'kill "$failing" 2>/dev/null; wait "$failing"; false; end_test' EXIT
+has_names() { machine_names failing >"$test_dir/failing.names" 2>"$test_dir/holds" && [ -s "$test_dir/failing.names" ]; }
+wait_until 30 has_names
 
 # ---- Formation ----
 
@@ -107,10 +101,13 @@ say "the firewall follows the configuration"
 
 # ---- A service that can't run: what has become of it ----
 
-wait "$failing"
-equal "$(cat "$test_dir/failing.code")" 1
+code=0
+wait "$failing" || code=$?
+trap end_test EXIT
+equal "$code" 1
 contains "$(cat "$test_dir/failing.err")" "no task of service web runs: "
 expect 4 memories show failing
+machine_is_clean "$test_dir/failing.names"
 say "what can't run has failed, and left nothing"
 
 # ---- Scaling by hand ----
@@ -199,7 +196,7 @@ sh "$srcdir/server/image.sh" "$test_dir/burn" "$test_dir/burn.tar" burn:1
 burn() {
     update_services "$1" "[{name: burn, image: burn, image_archive: $test_dir/burn.tar, mode: global,
         placement: {role: worker}, env: {BURN: '$2'}}]" --set swarm.min_nodes=4 --set swarm.max_nodes=5 \
-        --set scaling.target_cpu_utilization=1 --set scaling.scale_up_cooldown=1 --set scaling.scale_down_cooldown=1
+        --set scaling.target_cpu_utilization=2 --set scaling.scale_up_cooldown=1 --set scaling.scale_down_cooldown=1
 }
 # decides WORD - one look at the load, and what was done about it
 decides() {
@@ -210,7 +207,7 @@ expect_workers() { equal "$(pick 'd["worker_count"]' "$(memories show guide --js
 
 burn 4 1
 expect 0 memories autoscale guide --once --dry-run --period 10 --json
-equal "$(pick '(d["dry_run"], d["count"], d["target"])' "$out")" "(True, 4, 1.0)"
+equal "$(pick '(d["dry_run"], d["count"], d["target"])' "$out")" "(True, 4, 2.0)"
 wait_until 120 decides up
 expect_workers 5
 say "5 workers by load: $(tail -n 1 "$test_dir/decisions")"
@@ -219,13 +216,13 @@ wait_until 120 decides down
 expect_workers 4
 say "4 workers by load: $(tail -n 1 "$test_dir/decisions")"
 # By itself it goes on, until it is asked to end.
-memories autoscale guide --interval 1 --json >"$test_dir/loop" &
+memories autoscale guide --interval 1 --dry-run --json >"$test_dir/loop" &
 loop=$!
 has_looked_twice() { [ "$(wc -l <"$test_dir/loop")" -ge 2 ]; }
 wait_until 30 has_looked_twice
 kill -TERM "$loop"
 wait "$loop" || fail "autoscale ended with $?"
-audited=$(memories show guide --audit --json)
+audited=$(memories --quiet show guide --audit --json)
 for action in up down; do
     equal "$(pick "[e['detail']['wanted'] for e in d['audit'] if e['event'] == 'autoscale'
         and e['detail']['action'] == '$action']" "$audited")" "[$([ $action = up ] && echo 5 || echo 4)]"
