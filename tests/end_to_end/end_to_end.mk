@@ -7,7 +7,8 @@ end_to_end_tests = tests/end_to_end/cli.sh tests/end_to_end/commands.sh tests/en
 
 TESTS += $(end_to_end_tests)
 EXTRA_DIST += $(end_to_end_tests)
-EXTRA_DIST += tests/end_to_end/machine.sh tests/end_to_end/swarm.sh tests/end_to_end/watch_http.py
+EXTRA_DIST += tests/end_to_end/machine.sh tests/end_to_end/swarm.sh tests/end_to_end/watch_http.py \
+	tests/end_to_end/at_terminal.py
 
 # The program with crash points.
 EXTRA_PROGRAMS += tests/end_to_end/memories-crash
