@@ -83,7 +83,7 @@ equal "$(find "$MEMORIES_STATE_DIR/fake" -name '*.json')" ''
 
 # Cancelled from outside: the plugin hears of it. The program killed: its plugins' processes end too.
 for signal in TERM KILL; do
-    memories deploy "$three" --name slow --isolate fake --set fake.delay_ms=2000 >"$test_dir/slow" 2>&1 &
+    memories deploy "$three" --name slow --isolate fake --set fake.delay_ms=10000 >"$test_dir/slow" 2>&1 &
     pid=$!
     is_creating() { memories show slow --json 2>/dev/null | grep -q deploying && [ "$(hosts | wc -l)" = 2 ]; }
     wait_until 30 is_creating

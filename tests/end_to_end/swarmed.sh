@@ -105,7 +105,7 @@ code=0
 wait "$failing" || code=$?
 trap end_test EXIT
 equal "$code" 1
-contains "$(cat "$test_dir/failing.err")" "no task of service web runs: "
+contains "$(cat "$test_dir/failing.err")" "0 of 1 tasks of service web run: "
 expect 4 memories show failing
 machine_is_clean "$test_dir/failing.names"
 say "what can't run has failed, and left nothing"

@@ -19,6 +19,12 @@
 #include "plugins/common/json.h"
 #include "plugins/common/plugin.h"
 
+#ifdef FAKE_FIXED
+#define FAKE_NAME fixed
+#else
+#define FAKE_NAME fake
+#endif
+
 static const char description[] =
     "{\"version\": 1, \"summary\": \"nodes that do nothing, for tests\", \"schema\": {\"properties\": {"
     "  \"fake_nodes\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": 2000},"
@@ -113,7 +119,7 @@ static int32_t fake_plan(struct memories_call *call, const char *request)
     json_object *network = json_set_new_object(spec, "network");
     json_object *rollout = json_set_new_object(spec, "rollout");
     json_object *founders = json_get(document, "founders"), *joined = json_get(document, "joined");
-    int failed = json_set_int(spec, "version", 1) || json_set_string(spec, "topology", "fake") ||
+    int failed = json_set_int(spec, "version", 1) || json_set_string(spec, "topology", MEMORIES_STRINGIFY(FAKE_NAME)) ||
                  json_set_string(network, "cidr", "10.99.0.0/16") ||
                  json_set_int(rollout, "max_unavailable", json_get_int(config, "fake_max_unavailable", 0)) ||
                  json_set_bool(rollout, "replace", json_get_bool(config, "fake_replace", true)) ||
@@ -191,9 +197,7 @@ static int32_t fake_status(struct memories_call *call, const char *request)
 
 #ifdef FAKE_FIXED
 #define fake_release NULL
-#define FAKE_NAME fixed
 #else
-#define FAKE_NAME fake
 
 static char *add_names(struct memories_call *call, char *text, json_object *names, const char *member)
 {
