@@ -197,6 +197,8 @@ static int set_option(struct session *session, enum option_id id, const char *va
         break;
     case OPTION_SET:
         return append(&settings->sets, value) ? GO_ON : report_no_memory(session);
+    case OPTION_ISOLATE:
+        return append(&settings->isolated, value) ? GO_ON : report_no_memory(session);
     case OPTION_TRACE_PLUGIN:
         return append(&settings->traces, value) ? GO_ON : report_no_memory(session);
     case OPTION_TRACE_FILE:
@@ -324,6 +326,7 @@ void settings_free(struct settings *settings)
 {
     free(settings->sets);
     free(settings->metrics);
+    free(settings->isolated);
     free(settings->traces);
     free(settings->faults);
     free(settings->lost_nodes);

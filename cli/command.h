@@ -75,6 +75,7 @@ enum option_id {
     OPTION_VERBOSE,
     OPTION_STATE_DIR,
     OPTION_PLUGIN_PATH,
+    OPTION_ISOLATE,
     OPTION_TRACE_PLUGIN,
     OPTION_TRACE_FILE,
     OPTION_FAULT,
@@ -124,6 +125,7 @@ struct settings {
     const char *state_dir, *plugin_path;
     const char **sets;       /* --set, in order; NULL-terminated */
     const char **metrics;    /* --metric, in order; NULL-terminated */
+    const char **isolated; /* --isolate, in order; NULL-terminated */
     const char **traces; /* --trace-plugin, in order; NULL-terminated */
     const char **faults; /* --fault, in order; NULL-terminated */
     const char *trace_file;

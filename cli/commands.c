@@ -44,6 +44,7 @@ const struct option_description option_descriptions[OPTION_COUNT] = {
     [OPTION_VERBOSE] = { "verbose", NULL, "report every step and what plugins log", WORDS_NONE, 'v' },
     [OPTION_STATE_DIR] = { "state-dir", "DIR", "where deployments are recorded", WORDS_DIRECTORY, 0 },
     [OPTION_PLUGIN_PATH] = { "plugin-path", "DIR[:DIR...]", "where plugins are looked for", WORDS_DIRECTORY, 0 },
+    [OPTION_ISOLATE] = { "isolate", "PLUGIN", "run this plugin in a process of its own (repeatable)", WORDS_PROVIDER, 0 },
     [OPTION_TRACE_PLUGIN] = { "trace-plugin", "PLUGIN", "write each call of this plugin as a line of JSON (repeatable)",
                               WORDS_PROVIDER, 0 },
     [OPTION_TRACE_FILE] = { "trace-file", "FILE", "append them to this file, not to standard error", WORDS_FILE, 0 },
@@ -53,8 +54,8 @@ const struct option_description option_descriptions[OPTION_COUNT] = {
 };
 
 #define EVERYWHERE                                                                                                     \
-    (OPTION(JSON) | OPTION(QUIET) | OPTION(VERBOSE) | OPTION(STATE_DIR) | OPTION(PLUGIN_PATH) | OPTION(TRACE_PLUGIN) |  \
-     OPTION(TRACE_FILE) | OPTION(FAULT) | OPTION(HELP))
+    (OPTION(JSON) | OPTION(QUIET) | OPTION(VERBOSE) | OPTION(STATE_DIR) | OPTION(PLUGIN_PATH) | OPTION(ISOLATE) |       \
+     OPTION(TRACE_PLUGIN) | OPTION(TRACE_FILE) | OPTION(FAULT) | OPTION(HELP))
 const uint64_t common_options = EVERYWHERE;
 const uint64_t program_options = EVERYWHERE | OPTION(VERSION);
 

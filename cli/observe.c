@@ -1,4 +1,4 @@
-/* observe.c - --trace-plugin and --fault: plugins watched and disturbed */
+/* observe.c - --isolate, --trace-plugin and --fault: plugins kept apart, watched and disturbed */
 #include "cli/observe.h"
 
 #include <errno.h>
@@ -24,10 +24,13 @@ int observe_plugins(struct session *session)
 {
     const struct settings *settings = &session->settings;
     memories_error *error = NULL;
-    if (!settings->faults && !settings->traces)
+    if (!settings->isolated && !settings->faults && !settings->traces)
         return EXIT_OK;
     if (!session_open(session))
         return EXIT_FAILED;
+    for (const char **plugin = settings->isolated; plugin && *plugin; plugin++)
+        if (memories_isolate_plugin(session->context, *plugin, &error))
+            return report_error(session, error);
     /* Faults first: the trace stands round them, and shows what they did. */
     for (const char **fault = settings->faults; fault && *fault; fault++)
         if (memories_fault_plugin(session->context, *fault, &error))

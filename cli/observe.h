@@ -1,4 +1,4 @@
-/* observe.h - --trace-plugin and --fault */
+/* observe.h - --isolate, --trace-plugin and --fault */
 #ifndef CLI_OBSERVE_H
 #define CLI_OBSERVE_H
 

@@ -69,6 +69,7 @@ link_program() {
 libexec=$builddir/tests/libexec
 mkdir -p "$libexec"
 link_program "$builddir/plugins/providers/local/node/memories-node" "$libexec/memories-node"
+link_program "$builddir/core/memories-plugin-host" "$libexec/memories-plugin-host"
 link_program "$builddir/plugins/providers/local/rootless/memories-rootless" "$libexec/memories-rootless"
 link_program "$builddir/server/memories-server" "$libexec/memories-server"
 

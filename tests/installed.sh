@@ -15,6 +15,7 @@ plugindir=$(pkg-config --variable=plugindir memories-core)
 for plugin in provider-local topology-standalone topology-consensus topology-swarmed; do
     [ -f "$plugindir/$plugin.so" ] || fail "$plugindir/$plugin.so is not installed"
 done
+[ -x "$pkglibexecdir/memories-plugin-host" ] || fail "$pkglibexecdir/memories-plugin-host is not installed"
 [ -f "$imagedir/memories-server.tar" ] || fail "$imagedir/memories-server.tar is not installed"
 if find "$plugindir" -name '*.la' | grep -q .; then fail ".la files are installed"; fi
 

@@ -199,6 +199,11 @@ static bool is_dry_run(const struct loop *loop)
     return loop->options.flags & MEMORIES_AUTOSCALE_DRY_RUN;
 }
 
+static bool is_once(const struct loop *loop)
+{
+    return loop->options.flags & MEMORIES_AUTOSCALE_ONCE;
+}
+
 static bool acts(const struct decision *decision)
 {
     return strcmp(decision->action, "none") != 0;
@@ -238,10 +243,11 @@ static int act(struct loop *loop, const struct decision *decision, memories_erro
     AUTO_ERROR memories_error *problem = NULL;
     memories_deployment *deployment = update_scale(loop->context, loop->id, &size, 1, 0, &problem);
     memories_deployment_free(deployment);
-    /* Somebody else was faster: the next turn sees what became of it. */
-    if (deployment || memories_error_code(problem) == MEMORIES_BUSY)
+    if (deployment)
         return 0;
-    return error_move(error, STEAL(problem));
+    /* Somebody else was faster: the next look sees what has become of it. */
+    bool was_late = memories_error_code(problem) == MEMORIES_BUSY && !is_once(loop);
+    return was_late ? 0 : error_move(error, STEAL(problem));
 }
 
 static int take_turn(struct loop *loop, struct session *session, memories_error **error)
@@ -251,9 +257,10 @@ static int take_turn(struct loop *loop, struct session *session, memories_error 
     if (failed)
         return failed;
     AUTO_JSON json_object *json = decision_json(&decision, is_dry_run(loop));
-    failed = json ? record_decision(loop, session, &decision, json, error) : error_no_memory(error);
+    AUTO_FREE char *text = json_text(json);
+    failed = text ? record_decision(loop, session, &decision, json, error) : error_no_memory(error);
     if (!failed && loop->options.on_decision)
-        loop->ended = loop->options.on_decision(json_object_get_string(json), loop->options.user_data) != 0;
+        loop->ended = loop->options.on_decision(text, loop->options.user_data) != 0;
     return !failed && acts(&decision) && !is_dry_run(loop) ? act(loop, &decision, error) : failed;
 }
 
@@ -275,7 +282,7 @@ int memories_autoscale(memories_context *context, const char *id, const struct m
     for (;;) {
         struct session *session = session_find(context, id, error);
         int failed = session ? take_turn(&loop, session, error) : MEMORIES_FAILED;
-        bool last = failed || loop.ended || loop.options.flags & MEMORIES_AUTOSCALE_ONCE;
+        bool last = failed || loop.ended || is_once(&loop);
         if (!last)
             session_wait(session, (int64_t)loop.options.interval_s * 1000);
         session_free(session);

@@ -11,6 +11,7 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/loader/name.h"
 
 const char *memories_version(void)
 {
@@ -86,6 +87,7 @@ void memories_context_free(memories_context *context)
     pthread_mutex_destroy(&context->event_lock);
     free(context->state_dir);
     free(context->plugin_path);
+    json_object_put(context->isolated);
     free(context);
 }
 
@@ -113,14 +115,39 @@ struct http_client *context_http(memories_context *context, memories_error **err
     return context->http;
 }
 
-const struct plugin *context_topology(memories_context *context, const char *name, memories_error **error)
+/* "isolate" of a configuration: true, or one of the two kinds. */
+static bool config_isolates(json_object *config, const char *kind)
 {
-    return loader_open(MEMORIES_PLUGIN_TOPOLOGY, name, context->plugin_path, NULL, error);
+    const char *one = json_get_string(config, "isolate");
+    return json_get_bool(config, "isolate", false) || (one && !strcmp(one, kind));
 }
 
-const struct plugin *context_provider(memories_context *context, const char *name, memories_error **error)
+static bool is_isolated(const memories_context *context, uint32_t kind, const char *name, json_object *config)
 {
-    return loader_open(MEMORIES_PLUGIN_PROVIDER, name, context->plugin_path, NULL, error);
+    const char *kind_name = plugin_kind_name(kind);
+    AUTO_FREE char *whole = text_format("%s-%s", kind_name, name);
+    return config_isolates(config, kind_name) || json_get(context->isolated, name) ||
+           (whole && json_get(context->isolated, whole));
+}
+
+static const struct plugin *open_plugin(memories_context *context, uint32_t kind, const char *name, json_object *config,
+                                        memories_error **error)
+{
+    return is_isolated(context, kind, name, config)
+               ? loader_open_isolated(kind, name, context->plugin_path, NULL, error)
+               : loader_open(kind, name, context->plugin_path, NULL, error);
+}
+
+const struct plugin *context_topology(memories_context *context, const char *name, json_object *config,
+                                      memories_error **error)
+{
+    return open_plugin(context, MEMORIES_PLUGIN_TOPOLOGY, name, config, error);
+}
+
+const struct plugin *context_provider(memories_context *context, const char *name, json_object *config,
+                                      memories_error **error)
+{
+    return open_plugin(context, MEMORIES_PLUGIN_PROVIDER, name, config, error);
 }
 
 char *context_secrets_directory(const memories_context *context, const char *deployment)

@@ -22,6 +22,7 @@ struct memories_context {
     void *user_data;
     pthread_mutex_t event_lock; /* held round on_event: events come from several threads, one at a time */
     atomic_int cancel; /* set by memories_cancel, by anybody; cleared when a call begins */
+    json_object *isolated; /* names of plugins that get processes of their own: {"local": true}, or NULL */
     struct store *store;
     struct http_client *http;
 };
@@ -34,8 +35,11 @@ struct store *context_store(memories_context *context, memories_error **error);
 /* Likewise. */
 struct http_client *context_http(memories_context *context, memories_error **error);
 
-const struct plugin *context_topology(memories_context *context, const char *name, memories_error **error);
-const struct plugin *context_provider(memories_context *context, const char *name, memories_error **error);
+/* config: the deployment's, which may ask for isolation; NULL: none. */
+const struct plugin *context_topology(memories_context *context, const char *name, json_object *config,
+                                      memories_error **error);
+const struct plugin *context_provider(memories_context *context, const char *name, json_object *config,
+                                      memories_error **error);
 
 /* STATE_DIR/secrets/DEPLOYMENT; a new string. */
 char *context_secrets_directory(const memories_context *context, const char *deployment);

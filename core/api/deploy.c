@@ -46,8 +46,8 @@ static int load_pair(memories_context *context, const memories_config *config, c
     int failed = require_pair(config, error);
     if (failed)
         return failed;
-    *topology = context_topology(context, config->topology, error);
-    *provider = *topology ? context_provider(context, config->provider, error) : NULL;
+    *topology = context_topology(context, config->topology, config->config, error);
+    *provider = *topology ? context_provider(context, config->provider, config->config, error) : NULL;
     return *provider ? 0 : MEMORIES_FAILED;
 }
 
@@ -78,8 +78,8 @@ int memories_validate(memories_context *context, const memories_config *config, 
 char *memories_schema(memories_context *context, const char *topology, const char *provider, memories_error **error)
 {
     context_begin(context);
-    const struct plugin *topology_plugin = context_topology(context, topology, error);
-    const struct plugin *provider_plugin = topology_plugin ? context_provider(context, provider, error) : NULL;
+    const struct plugin *topology_plugin = context_topology(context, topology, NULL, error);
+    const struct plugin *provider_plugin = topology_plugin ? context_provider(context, provider, NULL, error) : NULL;
     AUTO_JSON json_object *config =
         provider_plugin ? blueprint_schema(topology_plugin, provider_plugin, error) : NULL;
     AUTO_JSON json_object *file = config ? config_schema_file(topology, provider, config, error) : NULL;

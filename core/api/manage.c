@@ -170,7 +170,7 @@ static json_object *list_entry(memories_context *context, json_object *record)
     const char *recorded = json_get_string(record, "status");
     const struct plugin *provider = NULL;
     if (is_settled(recorded) && !json_get_bool(record, "leased", false))
-        provider = context_provider(context, json_get_string(record, "provider"), NULL);
+        provider = context_provider(context, json_get_string(record, "provider"), json_get(record, "config"), NULL);
     if (provider && json_get_bool(provider->description, "cheap_read", false)) {
         struct session *session = session_find(context, json_get_string(record, "id"), NULL);
         if (session)

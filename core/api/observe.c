@@ -1,6 +1,7 @@
-/* observe.c - plugins watched and disturbed: traces and faults */
+/* observe.c - plugins watched, disturbed and kept apart: traces, faults, isolation */
 #include "core/api/context.h"
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/loader/fault.h"
 #include "core/loader/trace.h"
 
@@ -27,4 +28,14 @@ int memories_fault_plugin(memories_context *context, const char *fault, memories
     if (failed)
         fault_request_free(request);
     return failed;
+}
+
+int memories_isolate_plugin(memories_context *context, const char *plugin, memories_error **error)
+{
+    int failed = check_name(context, plugin, error);
+    if (failed)
+        return failed;
+    if (!context->isolated)
+        context->isolated = json_object_new_object();
+    return json_set_bool(context->isolated, plugin, true) ? error_no_memory(error) : 0;
 }

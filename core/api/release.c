@@ -6,6 +6,7 @@
  * crash at any point is finished by the next command.
  *
  * membership: {"replacing": [names], "force_new_cluster": name or null,
+ *              "going": {name: what the provider chose for a node that is not wanted any more},
  *              "founders": [names of the nodes that were there at the first deployment],
  *              "joined": {name: [names of the nodes that were there when it came, itself last]}}
  */
@@ -59,20 +60,42 @@ static json_object *find_leaving(json_object *recorded, json_object *wanted, jso
     return STEAL(leaving);
 }
 
-static json_object *request_of(struct session *session, json_object *resources, json_object *leaving,
+static bool is_leaving(json_object *leaving, const char *node)
+{
+    return node && json_get_bool(leaving, node, false);
+}
+
+/* The recorded resources without those of nodes that have been let go: these are destroyed by now. */
+static json_object *present(json_object *recorded, json_object *leaving)
+{
+    AUTO_JSON json_object *list = json_object_new_array();
+    for (size_t i = 0; i < json_count(recorded); i++) {
+        json_object *resource = json_object_array_get_idx(recorded, i);
+        const char *node = json_get_string(resource, "node");
+        bool is_gone = node && json_get(leaving, node) && !is_leaving(leaving, node);
+        if (!is_gone && json_add(list, json_ref(resource)))
+            return NULL;
+    }
+    return STEAL(list);
+}
+
+/* What the topology is asked: with the nodes that are there, and those that are still to be let go. */
+static json_object *request_of(struct session *session, json_object *recorded, json_object *leaving,
                                memories_error **error)
 {
-    AUTO_JSON json_object *request = session_topology_request(session, session->reason, resources, error);
+    AUTO_JSON json_object *resources = present(recorded, leaving);
+    AUTO_JSON json_object *request =
+        resources ? session_topology_request(session, session->reason, resources, error) : NULL;
     json_object *names = json_object_new_array();
     json_object *forced = json_get(json_get_object(session->record, "membership"), "force_new_cluster");
-    int failed = !request || json_set(request, "leaving", names);
-    json_object_object_foreach(leaving, name, unused) {
-        (void)unused;
-        failed = failed || json_add_string(names, name);
+    int failed = json_set(request, "leaving", names);
+    json_object_object_foreach(leaving, name, waits) {
+        if (json_object_get_boolean(waits))
+            failed = failed || json_add_string(names, name);
     }
     if (!failed && forced)
         failed = json_set(request, "force_new_cluster", json_ref(forced));
-    if (request && failed)
+    if (failed)
         error_no_memory(error);
     return failed ? NULL : STEAL(request);
 }
@@ -90,9 +113,9 @@ static bool depends_on_any(json_object *resource, json_object *keys)
 static bool goes_now(json_object *resource, json_object *leaving)
 {
     const char *node = json_get_string(resource, "node"), *state = json_get_string(resource, "state");
-    if (!node || !json_object_object_get_ex(leaving, node, NULL))
+    if (!node || !json_get(leaving, node))
         return false;
-    return !json_get_bool(leaving, node, true) || !strcmp(state, "lost") || !strcmp(state, "broken");
+    return !is_leaving(leaving, node) || !strcmp(state, "lost") || !strcmp(state, "broken");
 }
 
 /* What is there, just as it is, without the nodes that have been let go and what stands on them: nothing else changes as
@@ -127,7 +150,7 @@ static int note_released(json_object *answer, json_object *leaving, size_t *coun
     json_object *released = json_get_array(answer, "released");
     for (size_t i = 0; i < json_count(released); i++) {
         const char *name = json_object_get_string(json_object_array_get_idx(released, i));
-        if (!json_get_bool(leaving, name, false))
+        if (!is_leaving(leaving, name))
             continue;
         if (json_set_bool(leaving, name, false))
             return error_no_memory(error);
@@ -147,14 +170,28 @@ struct letting_go {
     struct session *session;
     json_object *recorded;
     json_object *leaving;
+    json_object *request;
 };
+
+/* Others are there than when the request was made. */
+static int renew_request(const struct letting_go *going, memories_error **error)
+{
+    static const char *const members[] = { "nodes", "leaving" };
+    AUTO_JSON json_object *fresh = request_of(going->session, going->recorded, going->leaving, error);
+    for (size_t i = 0; i < ARRAY_COUNT(members); i++)
+        if (!fresh || json_set(going->request, members[i], json_ref(json_get(fresh, members[i]))))
+            return error_no_memory(error);
+    return 0;
+}
 
 static int take_answer(json_object *answer, void *user_data, memories_error **error)
 {
     struct letting_go *going = user_data;
     size_t count = 0;
     int failed = note_released(answer, going->leaving, &count, error);
-    return !failed && count ? destroy_released(going->session, going->recorded, going->leaving, error) : failed;
+    if (!failed && count)
+        failed = destroy_released(going->session, going->recorded, going->leaving, error);
+    return !failed && count ? renew_request(going, error) : failed;
 }
 
 /* Calls release until it is done; each node is destroyed as soon as it is free, whatever the others do. */
@@ -162,7 +199,7 @@ static int let_go(struct session *session, json_object *recorded, json_object *l
 {
     AUTO_JSON json_object *request = request_of(session, recorded, leaving, error);
     AUTO_JSON json_object *answer = NULL;
-    struct letting_go going = { session, recorded, leaving };
+    struct letting_go going = { session, recorded, leaving, request };
     const struct session_steps steps = { .slot_name = "release",
                                          .slot = session->topology->ops.topology.release,
                                          .request = request,
@@ -176,7 +213,7 @@ static int let_go(struct session *session, json_object *recorded, json_object *l
 /* From here on the nodes that were to be replaced are like ones that were never made. */
 static int forget_replaced(struct session *session, memories_error **error)
 {
-    static const char *const members[] = { "founders", "joined" };
+    static const char *const members[] = { "founders", "joined", "going" };
     json_object *membership = json_get_object(session->record, "membership");
     json_object *changes = json_object_new_object(), *kept = json_object_new_object();
     int failed = json_set(changes, "membership", kept);
@@ -231,7 +268,8 @@ int session_release(struct session *session, memories_error **error)
     return !failed && json_count(replaced) ? forget_replaced(session, error) : failed;
 }
 
-int session_release_check(struct session *session, json_object *spec, json_object *replaced, memories_error **error)
+int session_release_check(struct session *session, json_object *spec, json_object *replaced,
+                          const char *force_new_cluster, memories_error **error)
 {
     if (!session->topology->ops.topology.release)
         return 0;
@@ -250,7 +288,8 @@ int session_release_check(struct session *session, json_object *spec, json_objec
         return 0;
     AUTO_JSON json_object *request = request_of(session, recorded, leaving, error);
     AUTO_JSON json_object *answer = NULL;
-    if (!request || json_set(request, "spec", json_ref(spec)) || json_set_bool(request, "check", true))
+    if (!request || json_set(request, "spec", json_ref(spec)) || json_set_bool(request, "check", true) ||
+        json_set_string(request, "force_new_cluster", force_new_cluster))
         return request ? error_no_memory(error) : MEMORIES_NO_MEMORY;
     return call_document(session->topology, &session->environment, "release", session->topology->ops.topology.release,
                          request, &answer, error);

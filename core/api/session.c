@@ -97,8 +97,8 @@ static int session_open(struct session *session, const char *topology, const cha
 {
     session->store = context_store(session->context, error);
     struct http_client *http = session->store ? context_http(session->context, error) : NULL;
-    session->topology = http ? context_topology(session->context, topology, error) : NULL;
-    session->provider = session->topology ? context_provider(session->context, provider, error) : NULL;
+    session->topology = http ? context_topology(session->context, topology, config, error) : NULL;
+    session->provider = session->topology ? context_provider(session->context, provider, config, error) : NULL;
     if (!session->provider || open_secrets(session, error))
         return MEMORIES_FAILED;
     session->environment = (struct call_environment){ .deployment = session->id,

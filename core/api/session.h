@@ -88,8 +88,9 @@ int session_release(struct session *session, memories_error **error);
 /* release.c: whether there are such nodes. */
 int session_has_leaving(struct session *session, bool *has, memories_error **error);
 /* release.c: asks the topology whether the recorded nodes that `spec` does not have, and those in `replaced` (array of
- * names, or NULL), can go. Changes nothing. */
-int session_release_check(struct session *session, json_object *spec, json_object *replaced, memories_error **error);
+ * names, or NULL), can go, with force_new_cluster (or NULL) as memories_heal has it. Changes nothing. */
+int session_release_check(struct session *session, json_object *spec, json_object *replaced,
+                          const char *force_new_cluster, memories_error **error);
 
 /* Makes what is there equal to the record's goal: running (converged), stopped or deleted (record gone; session->record
  * stays readable). wait: false returns before the topology has converged. */

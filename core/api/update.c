@@ -143,6 +143,59 @@ static json_object *joined_after(struct session *session, json_object *wanted, j
     return failed ? NULL : STEAL(joined);
 }
 
+/* {name: true} of the nodes that have resources. */
+static json_object *nodes_there(struct session *session, memories_error **error)
+{
+    AUTO_JSON json_object *recorded = store_resource_list(session->store, session->id, error);
+    AUTO_JSON json_object *names = json_object_new_object();
+    if (!recorded)
+        return NULL;
+    for (size_t i = 0; i < json_count(recorded); i++) {
+        const char *name = json_get_string(json_object_array_get_idx(recorded, i), "node");
+        if (name && json_set_bool(names, name, true)) {
+            error_no_memory(error);
+            return NULL;
+        }
+    }
+    return STEAL(names);
+}
+
+/* What the provider has chosen, also for nodes that are on their way out and still there: wanted again, they stay as they
+ * are. New reference; NULL with an error. */
+static json_object *earlier_choices(struct session *session, memories_error **error)
+{
+    json_object *going = json_get_object(json_get_object(session->record, "membership"), "going");
+    AUTO_JSON json_object *choices = json_ref(json_get_object(session->record, "choices"));
+    if (!going)
+        return STEAL(choices);
+    AUTO_JSON json_object *there = nodes_there(session, error);
+    AUTO_JSON json_object *all = NULL;
+    if (!there)
+        return NULL;
+    int failed = json_object_deep_copy(choices, &all, NULL);
+    json_object_object_foreach(going, name, choice) {
+        if (json_get(there, name) && !json_get(choice_nodes(all), name))
+            failed = failed || json_set(choice_nodes(all), name, json_ref(choice));
+    }
+    if (failed)
+        error_no_memory(error);
+    return failed ? NULL : STEAL(all);
+}
+
+/* {name: choice} of those that are not in `wanted`. */
+static json_object *going_after(json_object *choices, json_object *wanted)
+{
+    AUTO_JSON json_object *going = json_object_new_object();
+    json_object *nodes = choice_nodes(choices);
+    if (nodes) {
+        json_object_object_foreach(nodes, name, choice) {
+            if (!json_get(wanted, name) && json_set(going, name, json_ref(choice)))
+                return NULL;
+        }
+    }
+    return STEAL(going);
+}
+
 /* What can't be done without loss is refused before it is on record. */
 static int check_remakes(struct session *session, json_object *spec, json_object *resources, memories_error **error)
 {
@@ -161,11 +214,10 @@ static int check_remakes(struct session *session, json_object *spec, json_object
 
 /* ---- Designing and recording ---- */
 
-static int design(struct session *session, const struct update *update, json_object *membership,
+static int design(struct session *session, const struct update *update, json_object *earlier, json_object *membership,
                   struct blueprint *blueprint, memories_error **error)
 {
     memories_config config = { .file = (char *)update->file, .config = update->config };
-    json_object *earlier = json_get_object(session->record, "choices");
     int failed = blueprint_plan(session->topology, session->provider, &session->environment, &config, membership,
                                 blueprint, error);
     return failed ? failed
@@ -191,12 +243,15 @@ static json_object *founders_of(json_object *record)
     return STEAL(founders);
 }
 
-/* The record's membership after this update. wanted: choices.nodes of the new design. */
-static json_object *membership_after(struct session *session, const struct update *update, json_object *wanted)
+/* The record's membership after this update. earlier: the choices before it; wanted: choices.nodes of the new design. */
+static json_object *membership_after(struct session *session, const struct update *update, json_object *earlier,
+                                     json_object *wanted)
 {
     AUTO_JSON json_object *membership = json_object_new_object();
+    AUTO_JSON json_object *going = going_after(earlier, wanted);
     json_object *joined = joined_after(session, wanted, update->replaced), *founders = founders_of(session->record);
     if (json_set(membership, "founders", founders) || json_set(membership, "joined", joined) || !founders || !joined ||
+        !going || (json_object_object_length(going) && json_set(membership, "going", json_ref(going))) ||
         (update->replaced && json_set(membership, "replacing", json_ref(update->replaced))) ||
         (update->force_new_cluster && json_set_string(membership, "force_new_cluster", update->force_new_cluster)))
         return NULL;
@@ -207,20 +262,23 @@ static json_object *membership_after(struct session *session, const struct updat
 static int design_with_members(struct session *session, const struct update *update, json_object **membership,
                                struct blueprint *blueprint, memories_error **error)
 {
-    json_object *earlier = json_get_object(session->record, "membership");
-    int failed = design(session, update, earlier, blueprint, error);
+    json_object *before = json_get_object(session->record, "membership");
+    AUTO_JSON json_object *earlier = earlier_choices(session, error);
+    if (!earlier)
+        return MEMORIES_FAILED;
+    int failed = design(session, update, earlier, before, blueprint, error);
     if (!failed)
         failed = check_nodes(session, json_get_object(session->record, "choices"), blueprint->choices, error);
     if (failed)
         return failed;
-    *membership = membership_after(session, update, choice_nodes(blueprint->choices));
+    *membership = membership_after(session, update, earlier, choice_nodes(blueprint->choices));
     if (!*membership)
         return error_no_memory(error);
-    json_object *joined = json_get(*membership, "joined"), *before = json_get(earlier, "joined");
-    if (before ? json_equal(joined, before) : !json_object_object_length(joined))
+    json_object *joined = json_get(*membership, "joined"), *joined_before = json_get(before, "joined");
+    if (joined_before ? json_equal(joined, joined_before) : !json_object_object_length(joined))
         return 0;
     blueprint_clear(blueprint);
-    return design(session, update, *membership, blueprint, error);
+    return design(session, update, earlier, *membership, blueprint, error);
 }
 
 static size_t node_count(json_object *choices)
@@ -267,7 +325,7 @@ static int redesign(struct session *session, const struct update *update, memori
     if (!failed && !update->replaced)
         failed = check_remakes(session, blueprint.spec, blueprint.resources, error);
     if (!failed)
-        failed = session_release_check(session, blueprint.spec, update->replaced, error);
+        failed = session_release_check(session, blueprint.spec, update->replaced, update->force_new_cluster, error);
     json_object *changes = failed ? NULL : changes_of(session, update, &blueprint, membership);
     if (!failed && !changes)
         failed = error_no_memory(error);

@@ -1,10 +1,10 @@
 /*
  * decorator.h - one call of a slot as data, and what can be put round it
  *
- * A decorator stands round every call into one plugin from its init on, whoever wrote the plugin: it sees the call before
- * and after, may change it, answer in the plugin's place, or hand the plugin another host table. Decorators of one plugin
- * stand in a row; the last one asked for is the outermost. They are called from whatever thread calls the plugin, and,
- * when the plugin is serialised, one call at a time.
+ * A decorator stands round every call into one plugin from its init on, whoever wrote the plugin: it sees the call
+ * before and after, may change it, answer in the plugin's place, or hand the plugin another host table. Decorators of
+ * one plugin stand in a row; the last one asked for is the outermost. They are called from whatever thread calls the
+ * plugin, and, when the plugin is serialised, one call at a time.
  */
 #ifndef CORE_LOADER_DECORATOR_H
 #define CORE_LOADER_DECORATOR_H
@@ -55,8 +55,8 @@ int32_t decorator_pass(const struct decorator *decorator, const struct invocatio
  * process. NULL after an error. */
 typedef struct decorator *decorator_maker(const struct plugin *plugin, void *data, memories_error **error);
 
-/* Every plugin of this name ("local" of either kind, "provider-local"; NULL: every plugin) that is loaded from now on is
- * decorated. MEMORIES_CONFLICT when such a plugin is loaded already. `data` must live as long as the process. */
+/* Every plugin of this name ("local" of either kind, "provider-local"; NULL: every plugin) that is loaded from now on
+ * is decorated. MEMORIES_CONFLICT when such a plugin is loaded already. `data` must live as long as the process. */
 int loader_decorate(const char *name, decorator_maker *make, void *data, memories_error **error);
 
 #endif

@@ -47,7 +47,7 @@ static int take_error(struct fault_request *request, char *name, memories_error 
                            "the last part is no error: failed, denied, transient, … (memories/plugin.h)");
     if (after && strcmp(after, "after"))
         return refuse_form(request->text, error, "behind the error there can only be \":after\"");
-    if (after && !slot->batch)
+    if (after && slot->shape != INVOCATION_BATCH)
         return refuse_form(request->text, error, "\":after\" is for slots that get batches");
     return 0;
 }

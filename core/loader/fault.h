@@ -8,8 +8,8 @@
 
 /*
  * "PLUGIN:SLOT:N:ERROR": the Nth call of a slot (from 1, in this process) fails with a code of memories/plugin.h
- * ("transient"), without the plugin being called. "PLUGIN:SLOT:N:ERROR:after", for batches: the plugin does its work, and
- * its answers are lost. PLUGIN: as for loader_decorate.
+ * ("transient"), without the plugin being called. "PLUGIN:SLOT:N:ERROR:after", for batches: the plugin does its work,
+ * and its answers are lost. PLUGIN: as for loader_decorate.
  */
 struct fault_request {
     char *plugin;
@@ -19,7 +19,7 @@ struct fault_request {
     bool after;
     char *text; /* as it was asked for */
 };
-/* NULL after an error that names the part that is wrong. Lives as long as the process once it is given to fault_plugin. */
+/* NULL after an error that names the part that is wrong. Lives as long as the process once given to fault_plugin. */
 struct fault_request *fault_parse(const char *text, memories_error **error);
 void fault_request_free(struct fault_request *request);
 

@@ -23,6 +23,7 @@
 #include "core/config/schema.h"
 #include "core/loader/decorator.h"
 #include "core/loader/descriptor.h"
+#include "core/loader/isolate.h"
 #include "core/loader/object.h"
 #include "core/loader/open.h"
 #include "core/loader/refuse.h"
@@ -38,6 +39,8 @@ struct module {
     ino_t inode;
     memories_plugin_query_fn *query; /* NULL: it has none */
     struct plugin plugin;
+    bool isolated;               /* its code is in another process */
+    struct decorator *innermost; /* of an isolated one: carries calls over */
     pthread_mutex_t lock;
     bool decorated;
     bool initialised;
@@ -188,7 +191,8 @@ static enum load_failure check_duplicate(const struct module *module, memories_e
 {
     const struct plugin *plugin = &module->plugin;
     for (const struct module *other = modules; other; other = other->next)
-        if (other->ready && other->plugin.kind == plugin->kind && !strcmp(other->plugin.name, plugin->name))
+        if (other->ready && other->isolated == module->isolated && other->plugin.kind == plugin->kind &&
+            !strcmp(other->plugin.name, plugin->name))
             return refuse(LOAD_DUPLICATE, plugin->path, "remove one of the two files", error,
                           "%s \"%s\" was loaded from %s already", plugin_kind_name(plugin->kind), plugin->name,
                           other->plugin.path);
@@ -230,9 +234,10 @@ static bool is_called(const struct plugin *plugin, const char *name)
            (!strncmp(name, kind, length) && name[length] == '-' && !strcmp(name + length + 1, plugin->name));
 }
 
-static int decorate(struct plugin *plugin, memories_error **error)
+static int decorate(struct module *module, memories_error **error)
 {
-    plugin->decorator = NULL;
+    struct plugin *plugin = &module->plugin;
+    plugin->decorator = module->innermost;
     for (const struct decoration *decoration = decorations; decoration; decoration = decoration->next) {
         if (decoration->name && !is_called(plugin, decoration->name))
             continue;
@@ -250,7 +255,7 @@ static enum load_failure start_plugin(struct module *module, memories_error **er
     struct plugin *plugin = &module->plugin;
     AUTO_ERROR memories_error *reason = NULL;
     plugin->lock = plugin->thread_model == MEMORIES_THREADS_CONCURRENT ? NULL : &module->lock;
-    if (!module->decorated && decorate(plugin, &reason))
+    if (!module->decorated && decorate(module, &reason))
         return refuse_init(plugin, "it could not be decorated", reason, error);
     module->decorated = true;
     if (!module->initialised && call_init(plugin, &reason))
@@ -266,7 +271,10 @@ static enum load_failure start_plugin(struct module *module, memories_error **er
 
 static enum load_failure make_ready(struct module *module, const struct plugin_file_name *file, memories_error **error)
 {
-    enum load_failure failure = query_module(module, file, error);
+    const struct plugin *plugin = &module->plugin;
+    enum load_failure failure = module->isolated
+                                    ? descriptor_check_name(plugin->path, plugin->kind, plugin->name, file, error)
+                                    : query_module(module, file, error);
     if (!failure)
         failure = check_duplicate(module, error);
     return failure ? failure : start_plugin(module, error);
@@ -274,30 +282,52 @@ static enum load_failure make_ready(struct module *module, const struct plugin_f
 
 /* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
-static struct module *module_of_file(const struct stat *info)
+static struct module *module_of_file(const struct stat *info, bool isolated)
 {
     for (struct module *module = modules; module; module = module->next)
-        if (module->inode == info->st_ino && module->device == info->st_dev && module->inode)
+        if (module->inode == info->st_ino && module->device == info->st_dev && module->inode &&
+            module->isolated == isolated)
             return module;
     return NULL;
 }
 
 /* The plugin that came from this path, though another file may be there now: what is mapped stays. */
-static struct module *module_of_path(const char *path)
+static struct module *module_of_path(const char *path, bool isolated)
 {
     for (struct module *module = modules; module; module = module->next)
-        if (module->ready && !strcmp(module->plugin.path, path))
+        if (module->ready && module->isolated == isolated && !strcmp(module->plugin.path, path))
             return module;
     return NULL;
 }
 
+/* In another process: when that fails, nothing is left of it, and the next time another one is tried. */
+static enum load_failure load_isolated(const char *path, const struct stat *info, struct module **module,
+                                       memories_error **error)
+{
+    struct module *known = module_new(path, error);
+    if (!known)
+        return LOAD_LINK;
+    known->isolated = true;
+    enum load_failure failure = isolate_start(&known->plugin, &known->innermost, error);
+    if (failure) {
+        descriptor_clear(&known->plugin);
+        return failure;
+    }
+    known->device = info->st_dev;
+    known->inode = info->st_ino;
+    *module = known;
+    return LOAD_OK;
+}
+
 static enum load_failure load_module(const char *path, const struct plugin_file_name *file, const struct stat *info,
-                                     struct module **module, memories_error **error)
+                                     bool isolated, struct module **module, memories_error **error)
 {
     memories_plugin_query_fn *query = NULL;
     enum load_failure failure = loader_check_metadata(path, file, error);
     if (!failure)
         failure = loader_check_object(path, error);
+    if (!failure && isolated)
+        return load_isolated(path, info, module, error);
     if (!failure)
         failure = load_code(path, &query, error);
     if (failure)
@@ -311,7 +341,10 @@ static enum load_failure load_module(const char *path, const struct plugin_file_
     return LOAD_OK;
 }
 
-static enum load_failure open_file(const char *path, struct module **module, memories_error **error)
+/* How far a file is opened. */
+enum opening { OPEN_MAPPED, OPEN_READY, OPEN_ISOLATED };
+
+static enum load_failure open_file(const char *path, enum opening opening, struct module **module, memories_error **error)
 {
     struct stat info;
     struct plugin_file_name file;
@@ -321,14 +354,17 @@ static enum load_failure open_file(const char *path, struct module **module, mem
     if (!plugin_file_name_parse(path, &file))
         return refuse(LOAD_NAME_MISMATCH, path, "rename it to what it is", error,
                       "its file is not called provider-NAME.so or topology-NAME.so");
-    *module = module_of_file(&info);
+    bool isolated = opening == OPEN_ISOLATED;
+    *module = module_of_file(&info, isolated);
     if (!*module)
-        *module = module_of_path(path);
+        *module = module_of_path(path, isolated);
     if (!*module) {
-        failure = load_module(path, &file, &info, module, error);
+        failure = load_module(path, &file, &info, isolated, module, error);
         if (failure)
             return failure;
     }
+    if (opening == OPEN_MAPPED)
+        return query_module(*module, &file, error);
     if (!(*module)->ready)
         return make_ready(*module, &file, error);
     return descriptor_check_name(path, (*module)->plugin.kind, (*module)->plugin.name, &file, error);
@@ -341,13 +377,29 @@ static const struct plugin *opened(const struct module *module, enum load_failur
     return result ? NULL : &module->plugin;
 }
 
-const struct plugin *loader_open_file(const char *path, enum load_failure *failure, memories_error **error)
+static const struct plugin *open_as(const char *path, enum opening opening, enum load_failure *failure,
+                                    memories_error **error)
 {
     struct module *module = NULL;
     pthread_mutex_lock(&loader_lock);
-    enum load_failure result = open_file(path, &module, error);
+    enum load_failure result = open_file(path, opening, &module, error);
     pthread_mutex_unlock(&loader_lock);
     return opened(module, result, failure);
+}
+
+const struct plugin *loader_open_file(const char *path, enum load_failure *failure, memories_error **error)
+{
+    return open_as(path, OPEN_READY, failure, error);
+}
+
+const struct plugin *loader_open_isolated_file(const char *path, enum load_failure *failure, memories_error **error)
+{
+    return open_as(path, OPEN_ISOLATED, failure, error);
+}
+
+const struct plugin *loader_map_file(const char *path, enum load_failure *failure, memories_error **error)
+{
+    return open_as(path, OPEN_MAPPED, failure, error);
 }
 
 const struct builtin_plugin *loader_builtins(void)

@@ -55,6 +55,9 @@ struct plugin {
  * says which of the closed list. */
 const struct plugin *loader_open(uint32_t kind, const char *name, const char *search_path, enum load_failure *failure,
                                  memories_error **error);
+/* The same with the plugin's code in a process of its own (isolate.h); another object than the one in this process. */
+const struct plugin *loader_open_isolated(uint32_t kind, const char *name, const char *search_path,
+                                          enum load_failure *failure, memories_error **error);
 /* Whether a plugin of this name, of either kind ("local") or with its kind ("provider-local"), is there; opens nothing. */
 enum load_failure loader_find(const char *name, const char *search_path, memories_error **error);
 /* Opens one file by absolute path. */

@@ -22,6 +22,11 @@ const struct builtin_plugin *loader_builtins(void);
 const struct plugin *loader_open_builtin(const struct builtin_plugin *builtin, enum load_failure *failure,
                                          memories_error **error);
 
+/* As loader_open_file, with the plugin's code in another process. */
+const struct plugin *loader_open_isolated_file(const char *path, enum load_failure *failure, memories_error **error);
+/* Checked and mapped, but not initialised: for the process of an isolated plugin. */
+const struct plugin *loader_map_file(const char *path, enum load_failure *failure, memories_error **error);
+
 /* The checks of a file before its code is mapped, in their order. *info is filled when it is a plain file that may be
  * opened. */
 enum load_failure loader_check_path(const char *path, struct stat *info, memories_error **error);

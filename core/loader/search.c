@@ -165,6 +165,23 @@ const struct plugin *loader_open(uint32_t kind, const char *name, const char *se
     return NULL;
 }
 
+const struct plugin *loader_open_isolated(uint32_t kind, const char *name, const char *search_path,
+                                          enum load_failure *failure, memories_error **error)
+{
+    AUTO_FREE char *path = NULL;
+    enum load_failure result = LOAD_NOT_FOUND;
+    if (find_builtin(kind, name))
+        result = refuse(LOAD_NOT_FOUND, NULL, "use a build of memories with plugins in files of their own", error,
+                        "%s %s is part of the library, and can't be isolated", plugin_kind_name(kind), name);
+    else
+        result = find(kind, name, search_path_or_default(search_path), &path, error);
+    if (!result)
+        return loader_open_isolated_file(path, failure, error);
+    if (failure)
+        *failure = result;
+    return NULL;
+}
+
 /* ---- All plugins ------------------------------------------------------------------------------------------------- */
 
 struct listing {

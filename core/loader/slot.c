@@ -9,13 +9,26 @@
 #define TOPOLOGY(slot) #slot, MEMORIES_PLUGIN_TOPOLOGY, offsetof(struct memories_topology_ops, slot)
 
 const struct slot loader_slots[] = {
-    { PROVIDER(init), false, false },    { PROVIDER(describe), true, false }, { PROVIDER(open), true, false },
-    { PROVIDER(close), true, false },    { PROVIDER(prepare), false, false }, { PROVIDER(lower), true, false },
-    { PROVIDER(create), true, true },    { PROVIDER(read), true, true },      { PROVIDER(update), false, true },
-    { PROVIDER(destroy), true, true },   { PROVIDER(power), false, true },    { PROVIDER(discover), false, false },
-    { PROVIDER(metrics), false, false }, { PROVIDER(logs), false, false },    { TOPOLOGY(init), false, false },
-    { TOPOLOGY(describe), true, false }, { TOPOLOGY(plan), true, false },     { TOPOLOGY(converge), false, false },
-    { TOPOLOGY(status), false, false },  { TOPOLOGY(release), false, false },
+    { PROVIDER(init), false, INVOCATION_INIT },
+    { PROVIDER(describe), true, INVOCATION_DESCRIBE },
+    { PROVIDER(open), true, INVOCATION_OPEN },
+    { PROVIDER(close), true, INVOCATION_CLOSE },
+    { PROVIDER(prepare), false, INVOCATION_INSTANCE_DOCUMENT },
+    { PROVIDER(lower), true, INVOCATION_INSTANCE_DOCUMENT },
+    { PROVIDER(create), true, INVOCATION_BATCH },
+    { PROVIDER(read), true, INVOCATION_BATCH },
+    { PROVIDER(update), false, INVOCATION_BATCH },
+    { PROVIDER(destroy), true, INVOCATION_BATCH },
+    { PROVIDER(power), false, INVOCATION_BATCH },
+    { PROVIDER(discover), false, INVOCATION_INSTANCE_DOCUMENT },
+    { PROVIDER(metrics), false, INVOCATION_INSTANCE_DOCUMENT },
+    { PROVIDER(logs), false, INVOCATION_INSTANCE_DOCUMENT },
+    { TOPOLOGY(init), false, INVOCATION_INIT },
+    { TOPOLOGY(describe), true, INVOCATION_DESCRIBE },
+    { TOPOLOGY(plan), true, INVOCATION_DOCUMENT },
+    { TOPOLOGY(converge), false, INVOCATION_DOCUMENT },
+    { TOPOLOGY(status), false, INVOCATION_DOCUMENT },
+    { TOPOLOGY(release), false, INVOCATION_DOCUMENT },
 };
 const size_t loader_slot_count = ARRAY_COUNT(loader_slots);
 

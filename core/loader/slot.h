@@ -2,14 +2,14 @@
 #ifndef CORE_LOADER_SLOT_H
 #define CORE_LOADER_SLOT_H
 
-#include "core/loader/loader.h"
+#include "core/loader/decorator.h"
 
 struct slot {
     const char *name;
     uint32_t kind;
     size_t offset; /* in the table */
     bool required;
-    bool batch;
+    enum invocation_shape shape;
 };
 extern const struct slot loader_slots[];
 extern const size_t loader_slot_count;

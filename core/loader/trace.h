@@ -5,8 +5,8 @@
  *     {…, "event": "host", "service": "http" | "secret" | "log" | "stream" | "progress", …}
  *     {…, "event": "leave", "duration_us", "code", "result" | "answers", "error"}
  *
- * Secrets are left out: members that are named like one, what host->secret has given, private keys, queries of URLs, and
- * headers and bodies of HTTP altogether.
+ * Secrets are left out: members that are named like one, what host->secret has given, private keys, queries of URLs,
+ * and headers and bodies of HTTP altogether.
  */
 #ifndef CORE_LOADER_TRACE_H
 #define CORE_LOADER_TRACE_H

@@ -375,8 +375,13 @@ MEMORIES_API int memories_logs(memories_context *context, const char *id, const 
  * "failed", "error", …}]. To memories_free. */
 MEMORIES_API char *memories_plugins(memories_context *context, memories_error **error);
 
+/* From here on this context uses the plugin in a process of its own: a crash of it there fails the call, and the deployment
+ * can be resumed. Slower, and no sandbox. A configuration can ask for it too (`isolate`, memories.yaml(5)). plugin: its name
+ * ("local"), or with its kind ("provider-local"). */
+MEMORIES_API int memories_isolate_plugin(memories_context *context, const char *plugin, memories_error **error);
+
 /* The two below are for finding and provoking mistakes. They concern the whole process, as plugins do, and plugins that have
- * not been used yet: MEMORIES_CONFLICT otherwise. plugin: its name ("local"), or with its kind ("provider-local"). */
+ * not been used yet: MEMORIES_CONFLICT otherwise. */
 
 /* Writes each call between the core and a plugin to `fd`, as lines of JSON without secrets (docs/plugins.md describes
  * them). fd stays the caller's, and must stay open as long as the process. */

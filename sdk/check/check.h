@@ -87,7 +87,8 @@ json_object *check_call(struct check *check, const struct check_document_slot *s
                         json_object *request, memories_error **error);
 /* By name. */
 const struct check_document_slot *check_slot(const char *name);
-/* The two together, with failures reported: NULL after check_fail. A slot that may refuse and does gives an empty object. */
+/* The two together, with failures reported: NULL after check_fail. A slot that may refuse and does gives an empty
+ * object. */
 json_object *check_ask(struct check *check, const char *slot, void *instance, json_object *request);
 
 /* New instance for a deployment (NULL: none); NULL and *failed after a report. */

@@ -23,10 +23,10 @@ enum probe_http {
 };
 
 struct probe {
-    bool lend;              /* what a call is given, and what the host gives it, is taken away when it is over */
-    bool old_core;          /* before loading: the host table is the oldest that the plugin knows, and ends in nothing */
-    bool new_thread;        /* each call comes from a thread of its own */
-    unsigned meet;          /* so many threads wait for each other (for a moment) in each host function; 0: none */
+    bool lend;       /* what a call is given, and what the host gives it, is taken away when it is over */
+    bool old_core;   /* before loading: the host table is the oldest that the plugin knows, and ends in nothing */
+    bool new_thread; /* each call comes from a thread of its own */
+    unsigned meet;   /* so many threads wait for each other (for a moment) in each host function; 0: none */
     size_t fail_allocation; /* which allocation of a call fails, from 1; 0: none */
     size_t cancel_at;       /* at which question whether to stop *cancel is set, from 1; 0: at none */
     atomic_int *cancel;

@@ -26,8 +26,8 @@ void scene_end(struct scene *scene);
 /* The right request for a slot, as the core would send it now. NULL: out of memory, reported. */
 json_object *scene_request(struct scene *scene, const char *slot);
 
-/* For a topology: the request of converge and status, with every node in one state, or (NULL) each in another one; and that
- * of release, where the last node is to go. */
+/* For a topology: the request of converge and status, with every node in one state, or (NULL) each in another one; and
+ * that of release, where the last node is to go. */
 json_object *scene_nodes_request(struct scene *scene, const char *state);
 json_object *scene_release_request(struct scene *scene, const char *state);
 

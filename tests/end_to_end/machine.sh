@@ -41,7 +41,7 @@ machine_traces() {
     { ip route show table all 2>/dev/null || true; } | grep -F -f "$1" | sed 's/^/route /'
     { find /sys/fs/cgroup -type d 2>/dev/null || true; } | grep -F -f "$1" | sed 's/^/cgroup /'
     { ss -Hltun 2>/dev/null || true; } | grep -F -f "$1" | sed 's/^/port /'
-    find "$(realpath "$MEMORIES_STATE_DIR")" -mindepth 1 | grep -F -f "$1" | sed 's/^/file /'
+    find "$(realpath "$MEMORIES_STATE_DIR")" -mindepth 1 2>/dev/null | grep -F -f "$1" | sed 's/^/file /'
 }
 
 # machine_has FILE KIND… - fails the test unless there are traces of each kind: what can be found now can be missed later

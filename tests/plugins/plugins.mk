@@ -15,6 +15,13 @@ tests_plugins_topology_fake_la_CFLAGS = $(plugin_cflags)
 tests_plugins_topology_fake_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_topology_fake_la_LIBADD = $(plugin_libs)
 
+check_LTLIBRARIES += tests/plugins/topology-fixed.la
+tests_plugins_topology_fixed_la_SOURCES = tests/plugins/topology-fake.c
+tests_plugins_topology_fixed_la_CPPFLAGS = -I$(srcdir) $(plugin_cppflags) -DFAKE_FIXED
+tests_plugins_topology_fixed_la_CFLAGS = $(plugin_cflags)
+tests_plugins_topology_fixed_la_LDFLAGS = $(test_plugin_ldflags)
+tests_plugins_topology_fixed_la_LIBADD = $(plugin_libs)
+
 # Plugins with one defect each: tests/plugins/variants/VARIANT/provider-broken.so (or topology-broken.so), all from one
 # source, by the bare compiler as a third party would. One of them needs a library that is gone when it is loaded.
 plugin_variants = \

@@ -8,9 +8,14 @@
  *     fake:
  *       delay_ms: 20          each batch takes so long
  *       pending_reads: 2      a new object is pending for so many reads
+ *       load: {node1: 80}     what is measured of these nodes: nothing of the others
+ *       load_at_ms: 1772000000000   and when; at the beginning of what is asked for when not given
  *       fail:                 the nth time (from 1) that this process does `operation` on `key`, it fails with `code`;
  *         - {operation: create, key: node/node2, nth: 1, code: throttled, after: true}
  *                             after: the work is done, and then the answer is lost
+ *
+ * MEMORIES_FAKE_CRASH="create node/node2" makes it crash before it does that; "create node/node2 after" when it is done, and
+ * before it has said so.
  *
  * Any number of deployments and threads may use it at once.
  */
@@ -18,6 +23,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -35,6 +41,8 @@ static const char description[] =
     " \"schema\": {\"properties\": {\"fake\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
     "   \"delay_ms\": {\"type\": \"integer\", \"minimum\": 0},"
     "   \"pending_reads\": {\"type\": \"integer\", \"minimum\": 0},"
+    "   \"load\": {\"type\": \"object\", \"additionalProperties\": {\"type\": \"number\"}},"
+    "   \"load_at_ms\": {\"type\": \"integer\", \"minimum\": 0},"
     "   \"fail\": {\"type\": \"array\", \"items\": {\"type\": \"object\", \"additionalProperties\": false,"
     "     \"required\": [\"operation\", \"key\", \"code\"], \"properties\": {"
     "       \"operation\": {\"enum\": [\"create\", \"read\", \"update\", \"destroy\", \"power\"]},"
@@ -151,6 +159,7 @@ struct work {
     json_object *inputs;
     json_object *outputs;
     json_object *object; /* borrowed from the cloud; NULL: there is none */
+    bool mute;           /* nobody will hear the answer */
 };
 
 /* By the recorded id; without one by token, then by key. */
@@ -172,6 +181,8 @@ static uint32_t state_of(json_object *object)
 static int32_t answer(const struct work *work, json_object *object)
 {
     uint32_t state = state_of(object);
+    if (work->mute)
+        return 0;
     return plugin_operation_result(work->call, work->index, state, json_ref(json_get_object(object, "outputs")),
                                    state == MEMORIES_STATE_PENDING ? POLL_AFTER_MS : 0);
 }
@@ -300,6 +311,17 @@ static int32_t fail_operation(const struct work *work, json_object *knob)
                                  "take it out of config.fake.fail", "the fake provider was told to fail (%s)", code);
 }
 
+/* "before" or "after", when this operation is to crash; NULL otherwise. */
+static const char *crash_wanted(const char *name, const char *key)
+{
+    const char *wish = getenv("MEMORIES_FAKE_CRASH");
+    char here[512];
+    int length = snprintf(here, sizeof here, "%s %s", name, key);
+    if (!wish || strncmp(wish, here, (size_t)length))
+        return NULL;
+    return !strcmp(wish + length, " after") ? "after" : !wish[length] ? "before" : NULL;
+}
+
 /* The batch's delay, in steps short enough to notice that the caller wants to stop. */
 static int32_t wait_delay(const struct instance *instance, struct memories_call *call)
 {
@@ -332,6 +354,10 @@ static int32_t run_one(struct instance *instance, struct work *work, const char 
     if (knob && !json_get_bool(knob, "after", false))
         return fail_operation(work, knob);
     plugin_host->progress(work->call, work->index, name);
+    const char *crash = crash_wanted(name, operation->key);
+    if (crash && !strcmp(crash, "before"))
+        abort();
+    work->mute = crash;
     int32_t code = one(work);
     return !code && knob ? fail_operation(work, knob) : code;
 }
@@ -354,6 +380,9 @@ static int32_t run_locked(struct instance *instance, struct memories_call *call,
             return code;
     }
     int failed = cloud_save(&cloud, path), number = errno;
+    for (size_t i = 0; i < count; i++)
+        if (crash_wanted(name, operations[i]->key))
+            abort();
     /* What was answered above is not so: the last answer for an operation counts. */
     for (size_t i = 0; failed && i < count; i++)
         plugin_operation_fail_errno(call, i, number, path, NULL, "can't write the fake provider's file");
@@ -579,23 +608,37 @@ static int32_t fake_discover(void *opened, struct memories_call *call, const cha
     return plugin_result(call, STEAL(result));
 }
 
-/* One made-up series, the same for every node and metric: point k has the value k, and they begin anew at 100. */
-static int add_series(json_object *list, const char *node, int64_t start_ms, int64_t end_ms, int64_t period_ms)
+/* What is asked for of one metric. */
+struct range {
+    int64_t start_ms;
+    int64_t end_ms;
+    int64_t period_ms;
+};
+
+static int add_point(json_object *points, int64_t at_ms, json_object *value)
 {
-    json_object *series = json_add_new_object(list);
+    json_object *point = json_add_new_object(points);
+    return json_set_int(point, "timestamp_ms", at_ms) || json_set_new(point, "value", value);
+}
+
+/* The load that the configuration tells; without one a made-up series, the same for every node and metric: point k has the
+ * value k, and they begin anew at 100. */
+static int add_series(json_object *list, const char *node, const struct range *range, json_object *knobs)
+{
+    json_object *series = json_add_new_object(list), *load = json_get(knobs, "load");
     json_object *points = json_set_new_array(series, "points");
+    int64_t at_ms = json_get_int(knobs, "load_at_ms", range->start_ms);
     int failed = json_set_string(series, "node", node);
-    for (int64_t k = 0; !failed && start_ms + k * period_ms < end_ms; k++) {
-        json_object *point = json_add_new_object(points);
-        failed = json_set_int(point, "timestamp_ms", start_ms + k * period_ms) ||
-                 json_set_new(point, "value", json_object_new_double((double)(k % 100)));
-    }
+    for (int64_t k = 0; !failed && !load && range->start_ms + k * range->period_ms < range->end_ms; k++)
+        failed = add_point(points, range->start_ms + k * range->period_ms, json_object_new_double((double)(k % 100)));
+    if (!failed && json_get(load, node) && at_ms >= range->start_ms && at_ms < range->end_ms)
+        failed = add_point(points, at_ms - (at_ms - range->start_ms) % range->period_ms, json_ref(json_get(load, node)));
     return failed;
 }
 
-static int32_t fake_metrics(void *instance, struct memories_call *call, const char *request)
+static int32_t fake_metrics(void *opened, struct memories_call *call, const char *request)
 {
-    (void)instance;
+    struct instance *instance = opened;
     AUTO_JSON json_object *document = plugin_parse(call, request, "request of metrics");
     if (!document)
         return MEMORIES_INTERNAL;
@@ -607,12 +650,13 @@ static int32_t fake_metrics(void *instance, struct memories_call *call, const ch
                            "expected at most %d points", POINTS_MAX);
     AUTO_JSON json_object *result = json_object_new_object();
     json_object *metrics = json_set_new_object(result, "metrics");
+    const struct range range = { start_ms, end_ms, period_ms };
     int failed = !metrics;
     for (size_t i = 0; !failed && i < json_count(names); i++) {
         json_object *list = json_set_new_array(metrics, json_object_get_string(json_at(names, i)));
         for (size_t n = 0; !failed && n < json_count(from); n++)
             if (json_get_string(json_at(from, n), "node"))
-                failed = add_series(list, json_get_string(json_at(from, n), "node"), start_ms, end_ms, period_ms);
+                failed = add_series(list, json_get_string(json_at(from, n), "node"), &range, instance->knobs);
     }
     return failed ? plugin_no_memory(call) : plugin_result(call, STEAL(result));
 }

@@ -210,7 +210,7 @@ START_TEST(a_name_is_given_once)
 }
 END_TEST
 
-START_TEST(update_changes_in_place_and_refuses_other_nodes)
+START_TEST(update_changes_in_place)
 {
     memories_deployment_free(deploy("one", "{fake_nodes: 3, fake_max_unavailable: 1}", 0, NULL));
     text_clear(&events);
@@ -221,13 +221,6 @@ START_TEST(update_changes_in_place_and_refuses_other_nodes)
     memories_deployment_free(updated);
     /* one node after the other, and the whole must work in between */
     ck_assert_str_eq(events.bytes, "update node/node1\nconverge \nupdate node/node2\nconverge \nupdate node/node3\nconverge \n");
-
-    AUTO_ERROR memories_error *error = NULL;
-    config = make_config(NULL, "{fake_nodes: 4}");
-    ck_assert_ptr_null(memories_update(context, "one", config, 0, &error));
-    memories_config_free(config);
-    ck_assert_int_eq(memories_error_code(error), MEMORIES_UNSUPPORTED);
-    expect_status("one", "running");
 }
 END_TEST
 
@@ -403,6 +396,41 @@ START_TEST(plan_and_schema_are_documents)
 }
 END_TEST
 
+START_TEST(services_are_told_by_their_topology)
+{
+    AUTO_ERROR memories_error *error = NULL;
+    memories_deployment_free(deploy("one", "{}", 0, NULL));
+    ck_assert_ptr_null(memories_services_get(context, "one", &error));
+    ck_assert_int_eq(memories_error_code(error), MEMORIES_UNSUPPORTED);
+    ck_assert_str_eq(memories_error_message(error), "topology fake has no services");
+
+    memories_deployment_free(deploy(
+        "two",
+        "{fake_services: [{name: web, replicas: 3, running: 2, status: degraded (2 of 3), message: full, "
+        "addresses: ['10.0.0.1:80', '10.0.0.2:80']}, {name: db, replicas: 1, running: 1, status: running}]}",
+        0, NULL));
+    memories_services *services = memories_services_get(context, "two", NULL);
+    ck_assert_uint_eq(memories_services_count(services), 2);
+    ck_assert_str_eq(memories_services_name(services, 0), "web");
+    ck_assert_uint_eq(memories_services_replicas(services, 0), 3);
+    ck_assert_uint_eq(memories_services_running(services, 0), 2);
+    ck_assert_str_eq(memories_services_status(services, 0), "degraded (2 of 3)");
+    ck_assert_str_eq(memories_services_message(services, 0), "full");
+    ck_assert_uint_eq(memories_services_address_count(services, 0), 2);
+    ck_assert_str_eq(memories_services_address(services, 0, 1), "10.0.0.2:80");
+    ck_assert_ptr_null(memories_services_address(services, 0, 2));
+    ck_assert_ptr_null(memories_services_message(services, 1));
+    ck_assert_uint_eq(memories_services_address_count(services, 1), 0);
+    /* Past the end there is nothing. */
+    ck_assert_ptr_null(memories_services_name(services, 2));
+    ck_assert_ptr_null(memories_services_status(services, 2));
+    ck_assert_uint_eq(memories_services_replicas(services, 2), 0);
+    ck_assert_ptr_nonnull(strstr(memories_services_json(services), "\"name\":\"db\""));
+    memories_services_free(services);
+    memories_services_free(NULL);
+}
+END_TEST
+
 int main(void)
 {
     const char *builddir = getenv("builddir");
@@ -423,13 +451,14 @@ int main(void)
     tcase_add_test(api, a_failed_roll_back_says_what_is_left);
     tcase_add_test(api, passing_errors_are_tried_again);
     tcase_add_test(api, a_name_is_given_once);
-    tcase_add_test(api, update_changes_in_place_and_refuses_other_nodes);
+    tcase_add_test(api, update_changes_in_place);
     tcase_add_test(api, update_makes_no_node_anew_that_must_keep_its_data);
     tcase_add_loop_test(api, wrong_configurations_create_nothing, 0, (int)ARRAY_COUNT(wrong));
     tcase_add_test(api, a_cancelled_deploy_can_be_resumed);
     tcase_add_test(api, two_cannot_work_on_one_deployment);
     tcase_add_test(api, contexts_work_side_by_side);
     tcase_add_test(api, plan_and_schema_are_documents);
+    tcase_add_test(api, services_are_told_by_their_topology);
     suite_add_tcase(suite, api);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

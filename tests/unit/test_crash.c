@@ -28,16 +28,36 @@
 static char state_dir[] = "/tmp/memories-crash.XXXXXX";
 static char *plugin_path;
 
-enum operation { DEPLOY, UPDATE, STOP, START, DELETE, RESUME };
+/* SCALE_BACK ends where it began, whatever was under way. */
+enum operation { DEPLOY, UPDATE, STOP, START, DELETE, RESUME, SCALE_UP, SCALE_DOWN, SCALE_BACK, HEAL };
 
 static const char config_text[] =
     "topology: fake\nprovider: fake\nname: walk\nconfig: {fake_nodes: 3, fake_max_unavailable: 1, fake_content: %s, "
-    "fake: {pending_reads: 1}}\n";
+    "fake_release_one: true, fake: {pending_reads: 1}}\n";
+
+static size_t nodes_after(enum operation operation)
+{
+    return operation == SCALE_UP ? NODES + 2 : operation == SCALE_DOWN ? NODES - 2 : NODES;
+}
 
 static memories_config *make_config(memories_context *context, const char *content)
 {
     AUTO_FREE char *text = text_format(config_text, content);
     return memories_config_parse(context, text, strlen(text), "walk", NULL);
+}
+
+static memories_deployment *scale(memories_context *context, enum operation operation, memories_error **error)
+{
+    const struct memories_group_size size = { "member", (uint32_t)nodes_after(operation) };
+    return memories_scale(context, "walk", &size, 1, 0, error);
+}
+
+static memories_deployment *heal(memories_context *context, memories_error **error)
+{
+    static const char *const names[] = { "node1", "node2", NULL };
+    struct memories_heal_options options = MEMORIES_HEAL_OPTIONS_INIT;
+    options.nodes = names;
+    return memories_heal(context, "walk", &options, 0, error);
 }
 
 static memories_deployment *call(memories_context *context, enum operation operation, memories_error **error)
@@ -62,6 +82,14 @@ static memories_deployment *call(memories_context *context, enum operation opera
         break;
     case RESUME:
         deployment = memories_resume(context, "walk", 0, error);
+        break;
+    case SCALE_UP:
+    case SCALE_DOWN:
+    case SCALE_BACK:
+        deployment = scale(context, operation, error);
+        break;
+    case HEAL:
+        deployment = heal(context, error);
         break;
     }
     memories_config_free(config);
@@ -181,29 +209,30 @@ static json_object *recorded(void)
     return length ? json_parse(text, "show", NULL) : NULL;
 }
 
-static void expect_objects(uint32_t node_state, const char *content, int point)
+static void expect_objects(size_t nodes, uint32_t node_state, const char *content, int point)
 {
     AUTO_JSON json_object *objects = cloud_objects();
-    ck_assert_msg(json_count(objects) == NODES + 1, "point %d: %zu objects: %s", point, json_count(objects),
+    ck_assert_msg(json_count(objects) == nodes + 1, "point %d: %zu objects: %s", point, json_count(objects),
                   json_object_to_json_string(objects));
     ck_assert_uint_eq(count_key(objects, "network"), 1);
-    for (int i = 1; i <= NODES; i++) {
-        AUTO_FREE char *key = text_format("node/node%d", i);
+    for (size_t i = 1; i <= nodes; i++) {
+        AUTO_FREE char *key = text_format("node/node%zu", i);
         ck_assert_msg(count_key(objects, key) == 1, "point %d: %s", point, key);
     }
     size_t in_state = count_nodes_in(objects, node_state);
-    ck_assert_msg(in_state == NODES, "point %d: %zu nodes are in state %u", point, in_state, node_state);
+    ck_assert_msg(in_state == nodes, "point %d: %zu nodes are in state %u", point, in_state, node_state);
     ck_assert_msg(strstr(json_object_to_json_string(objects), content) != NULL, "point %d: not changed", point);
 }
 
-static void expect_there(const char *status, uint32_t node_state, const char *content, int point)
+static void expect_there(size_t nodes, const char *status, uint32_t node_state, const char *content, int point)
 {
     AUTO_JSON json_object *record = recorded();
     ck_assert_msg(record != NULL, "point %d: there is no record", point);
     ck_assert_msg(!strcmp(json_get_string(record, "status"), status), "point %d: status %s", point,
                   json_get_string(record, "status"));
-    ck_assert_uint_eq(json_count(json_get_array(record, "resources")), NODES + 1);
-    expect_objects(node_state, content, point);
+    ck_assert_uint_eq(json_count(json_get_array(record, "resources")), nodes + 1);
+    ck_assert_int_eq(json_get_int(record, "member_count", 0), (int64_t)nodes);
+    expect_objects(nodes, node_state, content, point);
 }
 
 static void expect_nothing(int point)
@@ -264,9 +293,16 @@ static void expect_done(enum operation operation, int point)
     if (operation == DELETE)
         expect_nothing(point);
     else if (operation == STOP)
-        expect_there("stopped", MEMORIES_STATE_STOPPED, "old", point);
+        expect_there(NODES, "stopped", MEMORIES_STATE_STOPPED, "old", point);
     else
-        expect_there("running", MEMORIES_STATE_READY, operation == UPDATE ? "new" : "old", point);
+        expect_there(nodes_after(operation), "running", MEMORIES_STATE_READY, operation == UPDATE ? "new" : "old", point);
+}
+
+/* Finished, the numbers are those of before or those that were asked for: never some in between. */
+static void expect_either(enum operation operation, int point)
+{
+    AUTO_JSON json_object *objects = cloud_objects();
+    expect_done(json_count(objects) == NODES + 1 ? RESUME : operation, point);
 }
 
 /* What an operation that never got on record leaves: the state before it. Asked again, it does its work. */
@@ -284,7 +320,16 @@ static const struct {
     { "deploy, resume", DEPLOY, RESUME }, { "deploy, delete", DEPLOY, DELETE }, { "update, resume", UPDATE, RESUME },
     { "stop, resume", STOP, RESUME },     { "start, resume", START, RESUME },   { "delete, resume", DELETE, RESUME },
     { "delete, delete", DELETE, DELETE }, { "update, delete", UPDATE, DELETE },
+    { "scale up, resume", SCALE_UP, RESUME },
+    { "scale down, resume", SCALE_DOWN, RESUME },
+    { "scale down, back", SCALE_DOWN, SCALE_BACK },
+    { "heal, resume", HEAL, RESUME },
 };
+
+static bool is_scaling(enum operation operation)
+{
+    return operation == SCALE_UP || operation == SCALE_DOWN;
+}
 
 START_TEST(every_point_can_be_survived)
 {
@@ -302,6 +347,10 @@ START_TEST(every_point_can_be_survived)
         else {
             if (operation == DEPLOY && !is_there())
                 expect_nothing(point);
+            if (finished_by == SCALE_BACK)
+                expect_done(SCALE_BACK, point);
+            else if (is_scaling(operation))
+                expect_either(operation, point);
             ask_again(operation == DEPLOY && is_there() ? RESUME : operation, point);
             expect_done(operation, point);
         }

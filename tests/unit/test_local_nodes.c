@@ -467,7 +467,7 @@ START_TEST(what_is_not_honoured_is_noted_at_its_key)
         { "config.logging.retention_days", "30 days are recorded" },
         { "config.logging.cloudwatch", "logs stay" },
         { "config.logging.log_analytics", "logs stay" },
-        { "config.scaling", "nobody adds or removes" },
+        { "config.scaling", "this topology adds and removes no nodes" },
     };
     struct deployed deployed;
     deployed_open(
@@ -488,6 +488,10 @@ START_TEST(what_is_not_honoured_is_noted_at_its_key)
         ck_assert_msg(text && strstr(text, expected[i].part), "%s: %s", expected[i].where, text ? text : "no note");
     }
     ck_assert_uint_eq(json_count(deployed.notes), ARRAY_COUNT(expected));
+    /* Where the number of nodes follows the load, nothing is to be said of it. */
+    deployed_plan(&deployed, "{'nodes': [{'name': 'a', 'bootstrap': {}}], 'scaling': {'groups': {}, 'automatic': 'x'}}");
+    ck_assert_ptr_null(note_at(&deployed, "config.scaling"));
+    ck_assert_uint_eq(json_count(deployed.notes), ARRAY_COUNT(expected) - 1);
     deployed_close(&deployed);
 }
 END_TEST

@@ -123,6 +123,47 @@ START_TEST(a_newer_format_is_refused)
 }
 END_TEST
 
+/* What earlier versions of memories wrote is brought up to date, and all of it is still there. */
+START_TEST(an_older_format_is_brought_up_to_date)
+{
+    const char *srcdir = getenv("srcdir");
+    AUTO_FREE char *dump = text_format("%s/tests/data/store-format-1.sql", srcdir ? srcdir : ".");
+    AUTO_FREE char *sql = file_read(dump, 1 << 16, NULL, NULL);
+    ck_assert_msg(sql, "%s can't be read", dump);
+    AUTO_FREE char *path = text_format("%s/memories.db", directory);
+    store_close(store);
+    ck_assert_int_eq(unlink(path), 0);
+    execute(sql);
+    store = open_store();
+
+    AUTO_JSON json_object *record = store_deployment_find(store, "colours", NULL);
+    ck_assert_ptr_nonnull(record);
+    ck_assert_str_eq(json_get_string(record, "id"), ID);
+    ck_assert_str_eq(json_get_string(json_get(record, "result"), "leader_node"), "node1");
+    ck_assert_uint_eq(json_count(json_get_array(json_get(record, "spec"), "nodes")), 2);
+    ck_assert_ptr_null(json_get(record, "membership"));
+    ck_assert_ptr_null(json_get(record, "scaled"));
+    AUTO_JSON json_object *resources = store_resource_list(store, ID, NULL);
+    ck_assert_str_eq(json_get_string(json_object_array_get_idx(resources, 0), "token"), "0a1b2c");
+    AUTO_JSON json_object *journal = store_journal_list(store, ID, NULL), *audit = store_audit_list(store, ID, NULL);
+    ck_assert_uint_eq(json_count(journal), 1);
+    ck_assert_uint_eq(json_count(audit), 1);
+
+    /* What the newer format has is written, and survives. */
+    struct lease *lease = NULL;
+    ck_assert_int_eq(store_lease_take(store, ID, LEASE_MS, &lease, NULL), 0);
+    ck_assert_int_gt(lease->fence, 3);
+    AUTO_JSON json_object *changes = parse("{\"membership\":{\"joined\":{}},\"scaled\":{\"up_ms\":7,\"down_ms\":0}}");
+    ck_assert_int_eq(store_deployment_update(store, ID, lease->fence, changes, NULL), 0);
+    store_lease_release(store, lease);
+    store_close(store);
+    store = open_store();
+    AUTO_JSON json_object *again = store_deployment_find(store, ID, NULL);
+    ck_assert_int_eq(json_get_int(json_get(again, "scaled"), "up_ms", 0), 7);
+    ck_assert_ptr_nonnull(json_get(json_get(again, "membership"), "joined"));
+}
+END_TEST
+
 START_TEST(a_damaged_file_is_told)
 {
     AUTO_FREE char *path = text_format("%s/damaged", directory);
@@ -576,6 +617,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, the_file_is_private_and_stays);
     tcase_add_test(tests, a_newer_format_is_refused);
+    tcase_add_test(tests, an_older_format_is_brought_up_to_date);
     tcase_add_test(tests, a_damaged_file_is_told);
     tcase_add_test(tests, a_record_is_found_by_id_name_and_beginning);
     tcase_add_loop_test(tests, what_is_not_found_is_explained, 0, ARRAY_COUNT(unfound));

@@ -74,7 +74,9 @@ static int32_t plan(struct memories_call *call, const char *request)
     return host->result(call, json_object_to_json_string(result));
 }
 
-static const struct memories_topology_ops ops = { .size = sizeof ops, .init = init, .describe = describe, .plan = plan };
+static const struct memories_topology_ops ops = {
+    .size = sizeof ops, .init = init, .describe = describe, .plan = plan
+};
 MEMORIES_PLUGIN(topology, within, "1", "MIT", NULL, MEMORIES_THREADS_SERIALISED, 0, &ops, sizeof ops)
 
 const struct builtin_plugin builtin_plugins[] = {
@@ -109,7 +111,8 @@ START_TEST(calls_without_secrets)
     struct http_client *http = http_client_new(NULL);
     struct call_environment environment = { .deployment = "d", .secrets = secrets, .http = http };
     AUTO_JSON json_object *request = json_object_new_object(), *result = NULL;
-    ck_assert_int_eq(call_document(plugin, &environment, "plan", plugin->ops.topology.plan, request, &result, &error), 0);
+    ck_assert_int_eq(call_document(plugin, &environment, "plan", plugin->ops.topology.plan, request, &result, &error),
+                     0);
     ck_assert_str_eq(json_get_string(result, "shown"), key); /* what the plugin gives is not touched */
 
     AUTO_FREE char *trace = read_back(file);

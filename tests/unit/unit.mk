@@ -51,6 +51,11 @@ tests_unit_test_call_SOURCES = tests/unit/test_call.c
 tests_unit_test_call_CFLAGS = $(unit_cflags)
 tests_unit_test_call_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_isolate
+tests_unit_test_isolate_SOURCES = tests/unit/test_isolate.c
+tests_unit_test_isolate_CFLAGS = $(unit_cflags)
+tests_unit_test_isolate_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_trace
 tests_unit_test_trace_SOURCES = tests/unit/test_trace.c
 tests_unit_test_trace_CFLAGS = $(unit_cflags)
@@ -153,6 +158,24 @@ tests_unit_test_api_SOURCES = tests/unit/test_api.c
 tests_unit_test_api_CFLAGS = $(unit_cflags)
 tests_unit_test_api_LDADD = $(unit_libs)
 
+# Calls that bring nodes and let them go; the programs share a fixture.
+api_test_sources = tests/unit/api_fixture.c tests/unit/api_fixture.h
+
+check_PROGRAMS += tests/unit/test_scale
+tests_unit_test_scale_SOURCES = tests/unit/test_scale.c $(api_test_sources)
+tests_unit_test_scale_CFLAGS = $(unit_cflags)
+tests_unit_test_scale_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_heal
+tests_unit_test_heal_SOURCES = tests/unit/test_heal.c $(api_test_sources)
+tests_unit_test_heal_CFLAGS = $(unit_cflags)
+tests_unit_test_heal_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_autoscale
+tests_unit_test_autoscale_SOURCES = tests/unit/test_autoscale.c $(api_test_sources)
+tests_unit_test_autoscale_CFLAGS = $(unit_cflags)
+tests_unit_test_autoscale_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_cli
 tests_unit_test_cli_SOURCES = tests/unit/test_cli.c
 tests_unit_test_cli_CFLAGS = $(unit_cflags)
@@ -177,4 +200,5 @@ tests_unit_test_node_isolation_CFLAGS = $(unit_cflags)
 tests_unit_test_node_isolation_LDADD = $(node_test_libs)
 
 endif
-EXTRA_DIST += tests/data/bad-configs.yaml tests/data/guide.json tests/data/parse.yaml tests/data/schema-messages.yaml
+EXTRA_DIST += tests/data/bad-configs.yaml tests/data/guide.json tests/data/parse.yaml tests/data/schema-messages.yaml \
+	tests/data/store-format-1.sql

@@ -436,11 +436,12 @@ static int32_t write_firewall(const struct local *local, json_object *network, s
     return local_file_write(path, rules.text, rules.length, 0600, true, problem);
 }
 
-/* Takes away the fabric and this machine's end, half-made ones too. All that a holder keeps goes with it. */
-static int32_t remove_fabric(const struct fabric *fabric, struct problem *problem)
+/* The links of a namespace that somebody deleted go some time later, and so may do between the look and the deletion:
+ * that often it is looked again. */
+#define LOOK_TRIES 10
+
+static int32_t try_to_remove_fabric(const struct fabric *fabric, struct problem *problem)
 {
-    if (fabric->holder)
-        return rootless_release(fabric->holder, problem);
     AUTO_SCRIPT struct script script = { 0 };
     if (script_begin(&script))
         return problem_no_memory(problem);
@@ -450,6 +451,19 @@ static int32_t remove_fabric(const struct fabric *fabric, struct problem *proble
     if (space_file_exists(fabric, fabric->names.space))
         fprintf(script.out, "netns del %s\n", fabric->names.space);
     return run_ip(fabric, false, &script, "remove the network's namespace", problem);
+}
+
+/* Takes away the fabric and this machine's end, half-made ones too. All that a holder keeps goes with it. */
+static int32_t remove_fabric(const struct fabric *fabric, struct problem *problem)
+{
+    if (fabric->holder)
+        return rootless_release(fabric->holder, problem);
+    for (int tries = 0; try_to_remove_fabric(fabric, problem); tries++) {
+        if (tries == LOOK_TRIES)
+            return problem->code;
+        *problem = (struct problem){ 0 };
+    }
+    return 0;
 }
 
 int32_t fabric_make(const struct local *local, json_object *network, bool whole, struct problem *problem)
@@ -579,6 +593,37 @@ static int32_t relay(const struct local *local, const struct fabric *fabric, con
     return path ? problem->code : problem_no_memory(problem);
 }
 
+static int32_t try_to_remove_ports(const struct fabric *fabric, const struct fabric_plug *plugs, size_t count,
+                                   bool connected_too, json_object *links, struct problem *problem)
+{
+    AUTO_SCRIPT struct script script = { 0 };
+    if (script_begin(&script))
+        return problem_no_memory(problem);
+    for (size_t i = 0; i < count; i++) {
+        char name[BLOCK_TEXT_BYTES];
+        port_name(plugs[i].port, name);
+        if (plugs[i].port && json_get(links, name) && (connected_too || !is_connected(fabric, &plugs[i], links)))
+            fprintf(script.out, "link del %s\n", name);
+    }
+    return run_ip(fabric, true, &script, "disconnect the nodes", problem);
+}
+
+/* Deletes ports of these nodes: all, or those that are not wholly connected. Returns the links that there were, or
+ * NULL. */
+static json_object *remove_ports(const struct fabric *fabric, const struct fabric_plug *plugs, size_t count,
+                                 bool connected_too, struct problem *problem)
+{
+    json_object *links = list_links(fabric, problem);
+    for (int tries = 0; links && try_to_remove_ports(fabric, plugs, count, connected_too, links, problem); tries++) {
+        json_object_put(links);
+        if (tries == LOOK_TRIES)
+            return NULL;
+        *problem = (struct problem){ 0 };
+        links = list_links(fabric, problem);
+    }
+    return links;
+}
+
 int32_t fabric_plug(const struct local *local, const struct fabric_plug *plugs, size_t count, struct problem *problem)
 {
     static const char *const add[] = { "add", NULL };
@@ -587,25 +632,20 @@ int32_t fabric_plug(const struct local *local, const struct fabric_plug *plugs, 
         return 0;
     if (fabric_begin(local, &fabric, problem))
         return problem->code;
-    AUTO_JSON json_object *links = list_links(&fabric, problem);
-    AUTO_SCRIPT struct script stale = { 0 }, spaces = { 0 }, translations = { 0 }, ports = { 0 };
+    AUTO_JSON json_object *links = remove_ports(&fabric, plugs, count, false, problem);
+    AUTO_SCRIPT struct script spaces = { 0 }, translations = { 0 }, ports = { 0 };
     if (!links)
         return problem->code;
-    if (script_begin(&stale) || script_begin(&spaces) || script_begin(&translations) || script_begin(&ports))
+    if (script_begin(&spaces) || script_begin(&translations) || script_begin(&ports))
         return problem_no_memory(problem);
     for (size_t i = 0; i < count; i++) {
-        char name[BLOCK_TEXT_BYTES];
-        port_name(plugs[i].port, name);
         if (is_connected(&fabric, &plugs[i], links))
             continue;
-        if (json_get(links, name))
-            fprintf(stale.out, "link del %s\n", name);
         write_node_side(spaces.out, &fabric, &plugs[i]);
         write_translation(translations.out, &plugs[i], add);
         write_port(ports.out, &plugs[i]);
     }
-    if (run_ip(&fabric, true, &stale, "remove half-made connections", problem) ||
-        run_ip(&fabric, false, &spaces, "make the nodes' network namespaces", problem) ||
+    if (run_ip(&fabric, false, &spaces, "make the nodes' network namespaces", problem) ||
         run_nft(&fabric, &translations, "translate the nodes' access addresses", problem))
         return problem->code;
     if (run_ip(&fabric, true, &ports, "connect the nodes to their subnets", problem))
@@ -628,17 +668,13 @@ int32_t fabric_unplug(const struct local *local, const struct fabric_plug *plugs
     if (fabric_begin(local, &fabric, problem))
         return problem->code;
     bool has_fabric = space_exists(&fabric, fabric.names.space);
-    AUTO_JSON json_object *links = has_fabric ? list_links(&fabric, problem) : NULL;
-    AUTO_SCRIPT struct script spaces = { 0 }, translations = { 0 }, ports = { 0 };
+    AUTO_JSON json_object *links = has_fabric ? remove_ports(&fabric, plugs, count, true, problem) : NULL;
+    AUTO_SCRIPT struct script spaces = { 0 }, translations = { 0 };
     if (has_fabric && !links)
         return problem->code;
-    if (script_begin(&spaces) || script_begin(&translations) || script_begin(&ports))
+    if (script_begin(&spaces) || script_begin(&translations))
         return problem_no_memory(problem);
     for (size_t i = 0; i < count; i++) {
-        char name[BLOCK_TEXT_BYTES];
-        port_name(plugs[i].port, name);
-        if (plugs[i].port && json_get(links, name))
-            fprintf(ports.out, "link del %s\n", name);
         if (plugs[i].port && has_fabric)
             write_translation(translations.out, &plugs[i], add_and_delete);
         if (fabric.holder && has_fabric && unrelay(&fabric, &plugs[i], problem))
@@ -646,8 +682,7 @@ int32_t fabric_unplug(const struct local *local, const struct fabric_plug *plugs
         if (space_file_exists(&fabric, plugs[i].space))
             fprintf(spaces.out, "netns del %s\n", plugs[i].space);
     }
-    if (run_ip(&fabric, true, &ports, "disconnect the nodes", problem) ||
-        run_nft(&fabric, &translations, "remove the nodes' access addresses", problem))
+    if (run_nft(&fabric, &translations, "remove the nodes' access addresses", problem))
         return problem->code;
     return run_ip(&fabric, false, &spaces, "remove the nodes' network namespaces", problem);
 }

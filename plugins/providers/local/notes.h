@@ -20,6 +20,7 @@ struct machine {
     const char *architecture;
     bool has_namespaces;
     bool limits_processors;
+    bool has_growing_nodes; /* the topology lets their number follow the load */
 };
 /* `state_dir`: whose disk the nodes use. */
 void machine_describe(struct machine *machine, const char *state_dir, bool has_namespaces);

@@ -199,7 +199,9 @@ static int32_t check_nodes(struct preparation *preparation)
 static int32_t add_notes(struct preparation *preparation)
 {
     struct machine machine;
+    json_object *scaling = json_get_object(preparation->spec, "scaling");
     machine_describe(&machine, preparation->local->state, preparation->has_namespaces);
+    machine.has_growing_nodes = json_get_string(scaling, "automatic");
     return notes_of_config(preparation->notes, preparation->local->config, &machine)
                ? problem_no_memory(&preparation->problem)
                : 0;

@@ -98,7 +98,8 @@ static void mount_etc(int directory, json_object *notes)
     static const char *const parts[] = { "run/etc", "run/etc/changes", "run/etc/work" };
     char options[256];
     for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
-        if (mkdirat(directory, parts[i], 0755) && errno != EEXIST) {
+        /* The mode becomes that of /etc itself, whatever the umask. */
+        if ((mkdirat(directory, parts[i], 0755) && errno != EEXIST) || fchmodat(directory, parts[i], 0755, 0)) {
             add_note(notes, errno, "the node has no /etc of its own: can't make", parts[i]);
             return;
         }

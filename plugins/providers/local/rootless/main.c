@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -79,6 +80,16 @@ static void detach(void)
         close(null);
 }
 
+/* Each relayed connection takes two descriptors. */
+static void allow_descriptors(void)
+{
+    struct rlimit limit;
+    if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 /* The holder's whole life. */
 static int hold(const char *path, int directory, int ready)
 {
@@ -91,6 +102,7 @@ static int hold(const char *path, int directory, int ready)
     if (make_namespaces(path, &error))
         return complain(&error);
     detach();
+    allow_descriptors();
     if (write(ready, "", 1) != 1)
         return 1;
     close(ready);

@@ -1,0 +1,58 @@
+# tests/end_to_end/swarm.sh - a deployment of topology swarmed, seen from outside; sourced
+# shellcheck shell=sh disable=SC2034,SC2154 # $id and $why_not are shared with the test that sources this
+
+# need_swarm - skips the test where nodes with Docker Engines are not possible
+need_swarm() {
+    for program in dockerd containerd runc iptables curl python3; do
+        command -v "$program" >/dev/null || skip "$program is not installed (apt-get install docker.io iptables curl python3)"
+    done
+    can_isolate || skip "nodes can't have namespaces here: $why_not"
+    grep -qw overlay /proc/filesystems || skip "the kernel has no overlay file system"
+    if grep -qs __asan_init "$builddir/plugins/topologies/swarmed/.libs/topology-swarmed.so"; then
+        skip "the build without sanitizers runs it: what takes its time is Docker, which has none"
+    fi
+    [ -f "$MEMORIES_IMAGE_DIR/memories-server.tar" ] || skip "the image of memories-server is not built (make image says why)"
+}
+
+# pick EXPRESSION JSON - a Python expression on d, a document: pick 'd["leader"]' "$(status)"
+pick() {
+    printf '%s' "$2" | python3 -c 'import json, sys
+d = json.load(sys.stdin)
+print(eval(sys.argv[1]))' "$1"
+}
+
+status() { memories status "$id" --json; }
+services() { memories services "$id" --json; }
+# holds EXPRESSION COMMAND… - whether the expression is true of what the command prints
+holds() {
+    expression=$1
+    shift
+    document=$("$@" 2>"$test_dir/holds") || return 1
+    [ "$(pick "$expression" "$document")" = True ]
+}
+is_running() { holds 'd["status"] == "running"' status; }
+member_of() { printf '%s' "next(m for m in d['members'] if m['name'] == '$1')"; }
+# roles, as one line
+members() { pick '" ".join(m["name"] + "=" + m["node_id"] for m in d["members"])' "$(status)"; }
+
+# engine NODE PATH [CURL_OPTION…] - asks a node's engine as the deployment's client
+engine() {
+    node=$1 path=$2
+    shift 2
+    connect=$(pick "next(r['outputs']['address'] for r in d['resources'] if r.get('node') == '$node')" \
+        "$(memories show "$id" --json)")
+    curl -sS --max-time 30 --cacert "$secrets/ca.crt" --cert "$secrets/client.crt" --key "$secrets/client.key" \
+        --connect-to "$node:2376:$connect:2376" "$@" "https://$node:2376$path"
+}
+engine_pid() { pgrep -f "dockerd --config-file [^ ]*$id/nodes/$1/"; }
+supervisor_pid() { pgrep -f "memories-node [^ ]*$id/nodes/$1"; }
+
+# answers ADDRESS… - whether each serves HTTP
+answers() {
+    for address in "$@"; do
+        curl -sS --max-time 3 -o /dev/null "http://$address/" 2>"$test_dir/curl" || return 1
+    done
+}
+# addresses SERVICE - where it is published
+addresses() { pick "' '.join(next(s['addresses'] for s in d if s['name'] == '$1'))" "$(services)"; }
+all_run() { holds 'all(s["status"] == "running" for s in d)' services; }

@@ -1,0 +1,235 @@
+#!/bin/sh
+# swarmed.sh - the guide's swarmed example on this machine, with real Docker Engines: form, reach, protect, scale by hand and
+# by load, delete
+. "${srcdir:-.}/tests/env.sh"
+. "$srcdir/tests/end_to_end/machine.sh"
+. "$srcdir/tests/end_to_end/swarm.sh"
+need_swarm
+
+example=$srcdir/examples/swarmed.yaml
+began=$(date +%s)
+say() { echo "$(($(date +%s) - began)) s: $*"; }
+
+# ---- A service that can't run ----
+
+# A deployment beside the other one; it takes its 30 s while that one forms.
+memories deploy "$example" --provider local --name failing --set swarm.manager_nodes=1 --set swarm.min_nodes=1 \
+    --set swarm.worker_nodes=1 --set 'config.services=[{name: web, image: "localhost:1/there-is-none:1"}]' \
+    >"$test_dir/failing.out" 2>"$test_dir/failing.err" &
+failing=$!
+trap 'kill "$failing" 2>/dev/null; wait "$failing"; false; end_test' EXIT
+has_names() { machine_names failing >"$test_dir/failing.names" 2>"$test_dir/holds" && [ -s "$test_dir/failing.names" ]; }
+wait_until 30 has_names
+
+# ---- Formation ----
+
+expect 0 memories deploy "$example" --provider local --name guide --json
+id=$(pick 'd["deployment_id"]' "$out")
+say "3 managers and 5 workers run $id"
+case $id in swarmed-local-[0-9]*) ;; *) fail "no deployment id in: $out" ;; esac
+secrets=$MEMORIES_STATE_DIR/secrets/$id
+equal "$(pick 'd["manager_nodes"]' "$out")" "['manager-1', 'manager-2', 'manager-3']"
+equal "$(pick 'd["worker_nodes"]' "$out")" "['worker-1', 'worker-2', 'worker-3', 'worker-4', 'worker-5']"
+equal "$(pick '(d["status"], d["worker_count"], d["manager_count"])' "$out")" "('running', 5, 3)"
+machine_names guide >"$test_dir/names"
+machine_has "$test_dir/names" process mount namespace interface route cgroup file
+
+now=$(status)
+equal "$(pick '(d["status"], d["leader"], d["message"])' "$now")" "('running', 'manager-1', '8 of 8 nodes are healthy')"
+equal "$(pick '[m["role"] for m in d["members"]].count("worker")' "$now")" 5
+equal "$(services | python3 -c 'import json, sys
+print(*((s["name"], s["replicas"], s["running"], s["status"]) for s in json.load(sys.stdin)), sep="\n")')" \
+    "('memories-api', 3, 3, 'running')
+('memories-db', 1, 1, 'running')
+('memories-worker', 5, 5, 'running')"
+expect 0 memories services guide
+contains "$out" "memories-worker  5         5        running"
+
+# ---- Reaching and protecting ----
+
+# The address that status prints answers, and so does each of the three.
+address=$(pick 'd["address"]' "$now")
+answers "$address" || fail "$address, which status prints, does not answer: $(cat "$test_dir/curl")"
+api=$(addresses memories-api)
+# shellcheck disable=SC2086 # a list
+answers $api || fail "one of $api does not answer: $(cat "$test_dir/curl")"
+contains "$(curl -sS --max-time 3 "http://$address/v1/info")" '"role":"api"'
+
+# Only the deployment's own client may talk to an engine: a client without a certificate, or with one that the engine's
+# CA did not sign, is hung up on in the handshake or behind it.
+expect_refused() {
+    code=0
+    curl -sS --max-time 8 -k "$@" -o /dev/null "$(pick "$(member_of manager-1)['address']" "$now")/info" \
+        2>/dev/null || code=$?
+    case $code in
+    35 | 55 | 56) ;;
+    *) fail "a client with '$*' is not refused: curl ended with $code" ;;
+    esac
+}
+expect_refused
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=stranger -days 1 \
+    -keyout "$test_dir/stranger.key" -out "$test_dir/stranger.crt" 2>/dev/null
+expect_refused --cert "$test_dir/stranger.crt" --key "$test_dir/stranger.key"
+contains "$(engine worker-3 /info)" '"ServerVersion"'
+
+# The ways into the swarm are nowhere: in no file, no log, no argument. (Docker keeps its own encrypted.)
+engine manager-1 /swarm | python3 -c 'import json, sys
+print(*json.load(sys.stdin)["JoinTokens"].values(), sep="\n")' >"$test_dir/tokens"
+contains "$(cat "$test_dir/tokens")" SWMTKN-1-
+memories logs guide --lines all >"$test_dir/logs"
+[ -s "$test_dir/logs" ] || fail "the nodes have no logs"
+if grep -rlaF -f "$test_dir/tokens" "$MEMORIES_STATE_DIR" "$test_dir/logs" "$test_dir/out" "$test_dir/err"; then
+    fail "a join token is on disk"
+fi
+if grep -laF -f "$test_dir/tokens" /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null; then
+    fail "a join token is an argument"
+fi
+say "protected"
+
+# A published port is as open as the configuration's own rule for it, from the next moment on.
+expect 0 memories update guide "$example" --provider local --set \
+    'config.network.security.rules=[{name: inside, protocol: tcp, ports: ["8000"], source_ranges: ["192.0.2.0/24"]}]'
+for closed in $api; do
+    if answers "$closed"; then fail "$closed answers in spite of the firewall"; fi
+done
+contains "$(engine worker-3 /info)" '"ServerVersion"'
+expect 0 memories update guide "$example" --provider local
+# shellcheck disable=SC2086
+answers $api || fail "one of $api does not answer any more: $(cat "$test_dir/curl")"
+equal "$(addresses memories-api)" "$api" # nothing was moved for that
+say "the firewall follows the configuration"
+
+# ---- A service that can't run: what has become of it ----
+
+code=0
+wait "$failing" || code=$?
+trap end_test EXIT
+equal "$code" 1
+contains "$(cat "$test_dir/failing.err")" "0 of 1 tasks of service web run: "
+expect 4 memories show failing
+machine_is_clean "$test_dir/failing.names"
+say "what can't run has failed, and left nothing"
+
+# ---- Scaling by hand ----
+
+for wrong in 11:"expected at most 10 workers (config.swarm.max_nodes), found 11" \
+    2:"expected at least 3 workers (config.swarm.min_nodes), found 2"; do
+    expect 2 memories scale guide --worker-nodes "${wrong%%:*}"
+    contains "$err" "${wrong#*:}"
+done
+
+# Workers that come get what every worker has.
+expect 0 memories scale guide --worker-nodes 6
+equal "$out" "New Worker Count: 6
+Scaling Status: running"
+wait_until 60 holds 'next(s["running"] for s in d if s["name"] == "memories-worker") == 6' services
+say "6 workers"
+
+# update_services WORKERS SERVICES [OPTION…] - the deployment as it is, with other services
+update_services() {
+    number=$1 list=$2
+    shift 2
+    expect 0 memories --quiet update guide "$example" --provider local --set swarm.worker_nodes="$number" \
+        --set "config.services=$list" "$@"
+}
+# set_availability NODE WORD - as an operator may with Docker's own tools
+set_availability() {
+    listed=$(engine manager-1 "/nodes/$1")
+    body=$(pick "json.dumps({**d['Spec'], 'Availability': '$2'})" "$listed")
+    engine manager-1 "/nodes/$1/update?version=$(pick 'd["Version"]["Index"]' "$listed")" -d "$body" \
+        -H 'Content-Type: application/json'
+}
+
+# Three tasks of the API, all on workers 4 to 6. Two of these go: others take over before that, so that three tasks
+# answer at any time, and the one that stays never fails.
+update_services 6 '[{name: memories-api, image: memories-server, replicas: 3, command: [/memories-server, --listen, 0.0.0.0,
+    --port, "8000", --role, api], ports: [{published: 8000}], placement: {role: worker}}]'
+for node in 1 2 3; do set_availability worker-$node drain; done
+workers=$(pick "' '.join(m['address'].split('//')[1].split(':')[0] + ':8000' for m in d['members']
+    if m['role'] == 'worker')" "$(status)")
+has_moved() { [ "$(addresses memories-api | tr ' ' '\n' | sort)" = "$(printf '%s\n' $workers | tail -n 3 | sort)" ]; }
+wait_until 60 has_moved
+for node in 1 2 3; do set_availability worker-$node active; done
+all_answer() {
+    api=$(addresses memories-api)
+    # shellcheck disable=SC2086 # a list
+    [ -n "$api" ] && answers $api
+}
+wait_until 30 all_answer
+stays=$(printf '%s\n' $workers | sed -n 4p)
+# shellcheck disable=SC2086 # a list
+python3 "$srcdir/tests/end_to_end/watch_http.py" "$test_dir/watched" $workers &
+watch=$!
+begun() { [ -s "$test_dir/watched" ]; }
+wait_until 10 begun
+expect 0 memories scale guide --worker-nodes 4
+kill -TERM "$watch"
+wait "$watch" || true
+equal "$(pick 'd["fewest"]' "$(cat "$test_dir/watched")")" 3
+equal "$(pick "d['failures']['$stays']" "$(cat "$test_dir/watched")")" 0
+equal "$(pick '[m["name"] for m in d["members"]][-1]' "$(status)")" worker-4
+equal "$(pick '[n["Description"]["Hostname"] for n in d].count("worker-5")' "$(engine manager-1 /nodes)")" 0
+say "4 workers; at least 3 tasks of the API answered $(pick 'd["rounds"]' "$(cat "$test_dir/watched")") times out of as many"
+
+# ---- Scaling by load ----
+
+# An image with one program that works for nothing when it is told to.
+cat >"$test_dir/burn.c" <<'END'
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int main(void)
+{
+    const char *burn = getenv("BURN");
+    signal(SIGTERM, _exit); /* the first process of a container has no default action */
+    nice(19);
+    for (volatile unsigned long turns = 0;; turns++)
+        if (!burn || strcmp(burn, "1"))
+            pause();
+}
+END
+# shellcheck disable=SC2086 # the compiler may be several words
+$CC -O1 -static -o "$test_dir/burn" "$test_dir/burn.c"
+sh "$srcdir/server/image.sh" "$test_dir/burn" "$test_dir/burn.tar" burn:1
+burn() {
+    update_services "$1" "[{name: burn, image: burn, image_archive: $test_dir/burn.tar, mode: global,
+        placement: {role: worker}, env: {BURN: '$2'}}]" --set swarm.min_nodes=4 --set swarm.max_nodes=5 \
+        --set scaling.target_cpu_utilization=2 --set scaling.scale_up_cooldown=1 --set scaling.scale_down_cooldown=1
+}
+# decides WORD - one look at the load, and what was done about it
+decides() {
+    memories autoscale guide --once --period 10 --json >>"$test_dir/decisions" 2>"$test_dir/autoscale" &&
+        grep -q "\"action\":\"$1\"" "$test_dir/decisions"
+}
+expect_workers() { equal "$(pick 'd["worker_count"]' "$(memories show guide --json)")" "$1"; }
+
+burn 4 1
+expect 0 memories autoscale guide --once --dry-run --period 10 --json
+equal "$(pick '(d["dry_run"], d["count"], d["target"])' "$out")" "(True, 4, 2.0)"
+wait_until 120 decides up
+expect_workers 5
+say "5 workers by load: $(tail -n 1 "$test_dir/decisions")"
+burn 5 0
+wait_until 120 decides down
+expect_workers 4
+say "4 workers by load: $(tail -n 1 "$test_dir/decisions")"
+# By itself it goes on, until it is asked to end.
+memories autoscale guide --interval 1 --dry-run --json >"$test_dir/loop" &
+loop=$!
+has_looked_twice() { [ "$(wc -l <"$test_dir/loop")" -ge 2 ]; }
+wait_until 30 has_looked_twice
+kill -TERM "$loop"
+wait "$loop" || fail "autoscale ended with $?"
+audited=$(memories --quiet show guide --audit --json)
+for action in up down; do
+    equal "$(pick "[e['detail']['wanted'] for e in d['audit'] if e['event'] == 'autoscale'
+        and e['detail']['action'] == '$action']" "$audited")" "[$([ $action = up ] && echo 5 || echo 4)]"
+done
+
+# ---- The end ----
+
+expect 0 memories delete guide
+machine_is_clean "$test_dir/names"
+say "nothing is left"
