@@ -25,11 +25,8 @@ lib_LTLIBRARIES += core/libmemories-core.la
 core_libmemories_core_la_SOURCES =
 core_libmemories_core_la_LIBADD = core/libcore.la $(core_libs)
 core_libmemories_core_la_LDFLAGS = $(AM_LDFLAGS) -version-info $(LIBRARY_VERSION_INFO) \
-	-no-undefined -Wl,--version-script=$(srcdir)/core/memories-core.map -Wl,-z,defs -Wl,-z,now
+	-no-undefined -Wl,--version-script=$(srcdir)/core/memories-core.map -Wl,-z,defs -Wl,-z,now $(builtin_ldflags)
 EXTRA_core_libmemories_core_la_DEPENDENCIES = core/memories-core.map $(builtin_plugins)
-if STATIC_PLUGINS
-core_libmemories_core_la_LDFLAGS += -Wl,$(builtin_plugins)
-endif
 EXTRA_DIST += core/memories-core.map $(core_schemas)
 
 # A JSON Schema becomes a string that the library carries: core/schemas/a-b.json -> schema_a_b[] in core/schemas/a-b.json.c

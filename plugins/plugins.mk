@@ -27,6 +27,8 @@ if STATIC_PLUGINS
 check_LTLIBRARIES += $(in_tree_plugins)
 plugin_rpath = -rpath $(plugindir)
 builtin_plugins = plugins/builtin.o
+# What they need besides the core's libraries stands behind them: a linker may leave out what nothing before it needs.
+builtin_ldflags = -Wl,$(builtin_plugins) $(XML2_LIBS:-l%=-Wl,-l%) $(ZLIB_LIBS:-l%=-Wl,-l%)
 $(builtin_plugins): $(in_tree_plugins) plugins/builtin.sh core/loader/open.h
 	$(AM_V_GEN)CC='$(CC)' CFLAGS='$(AM_CPPFLAGS) $(AM_CFLAGS) $(JSON_C_CFLAGS) $(CFLAGS) -fPIC' LD='$(LD)' \
 	  OBJCOPY='$(OBJCOPY)' $(SHELL) $(srcdir)/plugins/builtin.sh $@ plugins/common/.libs/libcommon.a $(in_tree_plugins)
@@ -35,4 +37,5 @@ else
 plugin_LTLIBRARIES += $(in_tree_plugins)
 plugin_rpath =
 builtin_plugins =
+builtin_ldflags =
 endif

@@ -34,10 +34,7 @@ sdk_memories_plugin_LDADD = core/libcore.la $(core_libs)
 EXTRA_sdk_memories_plugin_DEPENDENCIES = $(builtin_plugins)
 # Plugins that it loads shall get its clocks (sdk/check/purity.c).
 sdk_memories_plugin_LDFLAGS = $(AM_LDFLAGS) -Wl,--export-dynamic-symbol=clock_gettime \
-	-Wl,--export-dynamic-symbol=gettimeofday -Wl,--export-dynamic-symbol=time
-if STATIC_PLUGINS
-sdk_memories_plugin_LDFLAGS += -Wl,$(builtin_plugins)
-endif
+	-Wl,--export-dynamic-symbol=gettimeofday -Wl,--export-dynamic-symbol=time $(builtin_ldflags)
 
 # What `memories-plugin new` writes projects from: installed as it lies here, below sdk/ too.
 kitdir = $(pkgdatadir)

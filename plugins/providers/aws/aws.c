@@ -14,7 +14,7 @@
 #include "plugins/providers/aws/xml.h"
 
 /* aws.json */
-extern const char schema_aws[];
+extern const char *const aws_description;
 
 static int32_t init(const struct memories_host *host, struct memories_call *call)
 {
@@ -24,7 +24,7 @@ static int32_t init(const struct memories_host *host, struct memories_call *call
 
 static int32_t describe(struct memories_call *call)
 {
-    return plugin_host->result(call, schema_aws);
+    return plugin_host->result(call, aws_description);
 }
 
 static void close_instance(void *instance)

@@ -1,5 +1,5 @@
 # The provider of nodes on Amazon Web Services; the objects apart, for tests that look inside.
-aws_description = plugins/providers/aws/aws.json
+aws_json = plugins/providers/aws/aws.json
 noinst_LTLIBRARIES += plugins/providers/aws/libaws.la
 plugins_providers_aws_libaws_la_SOURCES = \
 	plugins/providers/aws/aws.c \
@@ -61,7 +61,7 @@ plugins_providers_aws_libaws_la_SOURCES = \
 	plugins/providers/aws/volumes.h \
 	plugins/providers/aws/xml.c \
 	plugins/providers/aws/xml.h
-nodist_plugins_providers_aws_libaws_la_SOURCES = $(aws_description:.json=.json.c)
+nodist_plugins_providers_aws_libaws_la_SOURCES = $(aws_json:.json=.description.c)
 plugins_providers_aws_libaws_la_CFLAGS = $(plugin_cflags) $(OPENSSL_CFLAGS) $(XML2_CFLAGS) $(ZLIB_CFLAGS)
 aws_libs = $(plugin_libs) $(OPENSSL_LIBS) $(XML2_LIBS) $(ZLIB_LIBS)
 
@@ -69,5 +69,5 @@ in_tree_plugins += plugins/providers/aws/provider-aws.la
 plugins_providers_aws_provider_aws_la_SOURCES =
 plugins_providers_aws_provider_aws_la_LDFLAGS = $(plugin_ldflags)
 plugins_providers_aws_provider_aws_la_LIBADD = plugins/providers/aws/libaws.la $(aws_libs)
-CLEANFILES += $(aws_description:.json=.json.c)
-EXTRA_DIST += $(aws_description) docs/providers/aws.md
+CLEANFILES += $(aws_json:.json=.description.c)
+EXTRA_DIST += $(aws_json) docs/providers/aws.md
