@@ -303,6 +303,17 @@ static void record(struct object *object, const struct operation_answer *answer)
     object->outputs = json_ref(answer->outputs);
 }
 
+static void sleep_ms(uint32_t ms)
+{
+    nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L }, NULL);
+}
+
+static int64_t timeout_ms(struct rehearsal *rehearsal, const char *type)
+{
+    json_object *types = json_get_object(rehearsal->check->plugin->description, "resource_types");
+    return 1000 * json_get_int(json_get_object(types, type), "timeout_s", DEFAULT_TIMEOUT_S);
+}
+
 /* Failed answers are reported here, unless the caller wants to see them himself. */
 static bool judge_answers(struct rehearsal *rehearsal, const struct batch_request *request,
                           struct object *const *objects, size_t count, struct operation_answer *answers, bool keep)
@@ -353,15 +364,59 @@ static bool send_batch(struct rehearsal *rehearsal, const struct batch_request *
     return good;
 }
 
+/* Takes those out that the provider wants to be asked for again later; how much later. The others are judged. */
+static bool set_aside(struct rehearsal *rehearsal, const struct batch_request *request, struct object **objects,
+                      size_t *count, struct operation_answer *answers, uint32_t *wait_ms)
+{
+    bool good = true;
+    size_t left = 0;
+    *wait_ms = 0;
+    for (size_t i = 0; i < *count; i++) {
+        struct object *object = objects[i];
+        uint32_t told_ms = memories_error_retryable(answers[i].error) ? answers[i].error->retry_after_ms : 0;
+        if (told_ms) {
+            objects[left++] = object;
+            *wait_ms = told_ms > *wait_ms ? told_ms : *wait_ms;
+            operation_answer_clear(&answers[i]);
+        } else {
+            good = judge_answers(rehearsal, request, &object, 1, &answers[i], false) && good;
+        }
+    }
+    *count = left;
+    return good;
+}
+
+/* As the core does, until the type's time is over. */
+static bool insist(struct rehearsal *rehearsal, const struct batch_request *request, struct object *const *objects,
+                   size_t count)
+{
+    AUTO_FREE struct operation_answer *answers = calloc(count + 1, sizeof *answers);
+    AUTO_FREE struct object **left = calloc(count + 1, sizeof *left);
+    int64_t began_ms = clock_monotonic_ms();
+    if (!answers || !left)
+        return no_memory(rehearsal);
+    memcpy(left, objects, count * sizeof *left);
+    while (count) {
+        uint32_t wait_ms;
+        bool late = clock_monotonic_ms() - began_ms > timeout_ms(rehearsal, left[0]->type);
+        if (!send_batch(rehearsal, request, left, count, answers))
+            return false;
+        if (late)
+            return judge_answers(rehearsal, request, left, count, answers, false);
+        if (!set_aside(rehearsal, request, left, &count, answers, &wait_ms))
+            return false;
+        sleep_ms(count ? wait_ms : 0);
+    }
+    return true;
+}
+
 bool rehearsal_batch(struct rehearsal *rehearsal, const struct batch_request *request, struct object *const *objects,
                      size_t count, struct operation_answer *answers)
 {
-    AUTO_FREE struct operation_answer *own = answers ? NULL : calloc(count + 1, sizeof *own);
-    struct operation_answer *taken = answers ? answers : own;
-    if (!taken)
-        return no_memory(rehearsal);
-    return send_batch(rehearsal, request, objects, count, taken) &&
-           judge_answers(rehearsal, request, objects, count, taken, answers != NULL);
+    if (!answers)
+        return insist(rehearsal, request, objects, count);
+    return send_batch(rehearsal, request, objects, count, answers) &&
+           judge_answers(rehearsal, request, objects, count, answers, true);
 }
 
 size_t rehearsal_gather(struct rehearsal *rehearsal, size_t level, bool *taken, struct object **objects)
@@ -404,17 +459,6 @@ bool rehearsal_all(struct rehearsal *rehearsal, const struct batch_request *requ
 }
 
 /* ---- Waiting ----------------------------------------------------------------------------------------------------- */
-
-static void sleep_ms(uint32_t ms)
-{
-    nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L }, NULL);
-}
-
-static int64_t timeout_ms(struct rehearsal *rehearsal, const char *type)
-{
-    json_object *types = json_get_object(rehearsal->check->plugin->description, "resource_types");
-    return 1000 * json_get_int(json_get_object(types, type), "timeout_s", DEFAULT_TIMEOUT_S);
-}
 
 /* The pending ones of the first type that has some. */
 static size_t gather_pending(struct rehearsal *rehearsal, struct object **objects, uint32_t *wait_ms)

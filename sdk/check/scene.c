@@ -309,7 +309,9 @@ static bool cancelling(struct check *check, size_t number, bool begin)
 static bool judge(struct check *check, const char *slot, const struct operation_answer *answer, int allowed,
                   const char *when)
 {
-    if (!answer->error || memories_error_code(answer->error) == allowed)
+    /* After a try that was cut off, the provider may have to wait until it can see what came of it. */
+    bool waits = memories_error_retryable(answer->error) && answer->error->retry_after_ms;
+    if (!answer->error || waits || memories_error_code(answer->error) == allowed)
         return true;
     check_fail(check, slot, NULL, "%s, it failed with %s: %s", when,
                memories_code_name(memories_error_code(answer->error)), memories_error_message(answer->error));
