@@ -460,7 +460,7 @@ static void lose_majority(void)
 {
     swarmed_open_formed(3, 2, WEB(2));
     for (int i = 2; i <= 3; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "manager-%d", i);
         fake_engine_die(name);
         swarmed_set_state(name, "lost");
