@@ -239,8 +239,8 @@ static int32_t fake_release(struct memories_call *call, const char *request)
         free_now = 0;
     AUTO_JSON json_object *answer = json_object_new_object();
     json_object *released = json_set_new_array(answer, "released");
-    int failed = json_set_bool(answer, "done", free_now == count) ||
-                 json_set_string(answer, "message", message) || json_set_int(answer, "poll_after_ms", 2);
+    int failed = json_set_bool(answer, "done", free_now == count) || json_set_string(answer, "message", message) ||
+                 json_set_int(answer, "poll_after_ms", 2);
     for (size_t i = 0; !failed && i < free_now; i++)
         failed = json_add(released, json_ref(json_at(leaving, i)));
     return failed ? plugin_no_memory(call) : plugin_result(call, STEAL(answer));
