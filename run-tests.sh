@@ -5,7 +5,7 @@
 # --quick: without the sanitizer build.
 . "$(dirname "$0")/scripts/common.sh"
 # docker.io brings the engine of the swarmed topology; its tests run daemons of their own.
-test_packages='check g++ python3 curl docker.io iptables uidmap clang abigail-tools'
+test_packages='check g++ python3 curl docker.io iptables uidmap clang abigail-tools doxygen'
 
 quick=
 case ${1:-} in

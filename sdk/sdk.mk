@@ -63,5 +63,6 @@ nobase_dist_kit_DATA = \
 aclocaldir = $(datadir)/aclocal
 dist_aclocal_DATA = sdk/m4/memories.m4
 
-dist_man_MANS += docs/man/memories-plugin.1
-EXTRA_DIST += docs/abi-changelog.md
+dist_man_MANS += docs/man/memories-plugin.1 docs/man/memories-host.3 docs/man/memories-provider.3 \
+	docs/man/memories-topology.3
+dist_doc_DATA = docs/abi-changelog.md docs/documents.md docs/plugins.md docs/schema.md

@@ -45,6 +45,7 @@ extern "C" {
 #define MEMORIES_API
 #endif
 
+/* What each is: at the functions that make it. */
 typedef struct memories_error memories_error;
 typedef struct memories_context memories_context;
 typedef struct memories_config memories_config;
@@ -86,6 +87,7 @@ MEMORIES_API char *memories_error_json(const memories_error *error);
 MEMORIES_API const memories_error *memories_error_next(const memories_error *error);
 /* The name of a code: "invalid", "busy". */
 MEMORIES_API const char *memories_code_name(int code);
+/* Frees it. */
 MEMORIES_API void memories_error_free(memories_error *error);
 
 /* Frees a `char *` that this library returned. */
@@ -95,7 +97,7 @@ MEMORIES_API void memories_free(void *pointer);
 
 /* What the engine is doing. All strings live for the call only. */
 struct memories_event {
-    uint32_t size;
+    uint32_t size;          /* sizeof(struct memories_event) */
     uint32_t kind;          /* MEMORIES_EVENT_… */
     const char *deployment; /* id, or NULL */
     const char *operation;  /* "create", "update", "delete", "stop", "start", "read", "converge", … or NULL */
@@ -126,14 +128,16 @@ struct memories_context_options {
     const char *state_dir;   /* default: $MEMORIES_STATE_DIR, else $XDG_STATE_HOME/memories, else
                                 ~/.local/state/memories */
     const char *plugin_path; /* directories, colon-separated; default: $MEMORIES_PLUGIN_PATH, then the compiled-in one */
-    memories_event_fn *on_event;
-    void *user_data;
+    memories_event_fn *on_event; /* told what is being done */
+    void *user_data;             /* handed to on_event */
 };
+/* The defaults. */
 #define MEMORIES_CONTEXT_OPTIONS_INIT { (uint32_t)sizeof(struct memories_context_options), 0, NULL, NULL, NULL, NULL }
 
 /* Opens the state directory's store lazily and loads plugins when they are first needed. options may be NULL. */
 MEMORIES_API memories_context *memories_context_new(const struct memories_context_options *options,
                                                     memories_error **error);
+/* Frees it. */
 MEMORIES_API void memories_context_free(memories_context *context);
 
 /* Asks the call in progress to stop at the next safe point; it returns MEMORIES_CANCELLED, and the deployment can be
@@ -158,7 +162,9 @@ MEMORIES_API int memories_config_set(memories_config *config, const char *assign
 MEMORIES_API const char *memories_config_topology(const memories_config *config);
 MEMORIES_API const char *memories_config_provider(const memories_config *config);
 MEMORIES_API const char *memories_config_name(const memories_config *config);
+/* All of it. To memories_free. */
 MEMORIES_API char *memories_config_json(const memories_config *config);
+/* Frees it. */
 MEMORIES_API void memories_config_free(memories_config *config);
 
 /* Checks the configuration against the schema and the rules of its topology and provider; touches nothing. 0, or
@@ -196,8 +202,8 @@ MEMORIES_API memories_deployment *memories_update(memories_context *context, con
 
 /* How many nodes of one kind there shall be: "worker" or "manager" of a swarm. */
 struct memories_group_size {
-    const char *group;
-    uint32_t count;
+    const char *group; /* the nodes' role */
+    uint32_t count;    /* wanted */
 };
 
 /* Adds or takes away nodes. What goes is checked first (bounds, majority, room for what runs), then emptied while others
@@ -217,6 +223,7 @@ struct memories_heal_options {
                                       with what it knows, and the others of its role are made anew. What only they knew is
                                       lost. NULL: don't */
 };
+/* The defaults. */
 #define MEMORIES_HEAL_OPTIONS_INIT { (uint32_t)sizeof(struct memories_heal_options), 0, NULL, NULL }
 
 /* Replaces nodes whose machines are lost or broken, switches on those that are off, and waits until all works. options
@@ -244,10 +251,13 @@ MEMORIES_API memories_deployment *memories_show(memories_context *context, const
 
 /* All deployments, oldest first. */
 MEMORIES_API memories_deployment_list *memories_list(memories_context *context, memories_error **error);
+/* How many there are. */
 MEMORIES_API size_t memories_deployment_list_count(const memories_deployment_list *list);
 /* Belongs to the list; NULL past its end. */
 MEMORIES_API const memories_deployment *memories_deployment_list_at(const memories_deployment_list *list, size_t index);
+/* All of them. */
 MEMORIES_API const char *memories_deployment_list_json(const memories_deployment_list *list);
+/* Frees it. */
 MEMORIES_API void memories_deployment_list_free(memories_deployment_list *list);
 
 /* Fields of a deployment. Those that a topology does not have are NULL or 0. */
@@ -260,6 +270,7 @@ MEMORIES_API const char *memories_deployment_provider(const memories_deployment 
 MEMORIES_API const char *memories_deployment_status(const memories_deployment *deployment);
 /* RFC 3339, UTC: 2026-02-25T12:34:56Z */
 MEMORIES_API const char *memories_deployment_created_at(const memories_deployment *deployment);
+/* Its resources, as recorded; NULL past the end. */
 MEMORIES_API size_t memories_deployment_resource_count(const memories_deployment *deployment);
 MEMORIES_API const char *memories_deployment_resource_key(const memories_deployment *deployment, size_t index);
 MEMORIES_API const char *memories_deployment_resource_type(const memories_deployment *deployment, size_t index);
@@ -281,6 +292,7 @@ MEMORIES_API uint64_t memories_deployment_worker_count(const memories_deployment
 MEMORIES_API uint64_t memories_deployment_manager_count(const memories_deployment *deployment);
 /* Everything, with the guide's names. */
 MEMORIES_API const char *memories_deployment_json(const memories_deployment *deployment);
+/* Frees it. */
 MEMORIES_API void memories_deployment_free(memories_deployment *deployment);
 
 /* What was done to a deployment, oldest first: [{"at", "event", "actor", "detail"}]. To memories_free. */
@@ -290,25 +302,31 @@ MEMORIES_API char *memories_audit(memories_context *context, const char *id, mem
 
 /* The cluster as it is now, asked of its members. Stopped and unreachable clusters are no error: status says so. */
 MEMORIES_API memories_cluster_status *memories_status(memories_context *context, const char *id, memories_error **error);
+/* The deployment that was asked. */
 MEMORIES_API const char *memories_cluster_status_deployment_id(const memories_cluster_status *status);
 /* running, degraded (some members are not healthy), unavailable (no majority), stopped, … */
 MEMORIES_API const char *memories_cluster_status_status(const memories_cluster_status *status);
 /* The leader's node id, or NULL while there is none. */
 MEMORIES_API const char *memories_cluster_status_leader(const memories_cluster_status *status);
+/* Of Raft; 0 where there is none. */
 MEMORIES_API uint64_t memories_cluster_status_term(const memories_cluster_status *status);
 MEMORIES_API uint64_t memories_cluster_status_committed_index(const memories_cluster_status *status);
 MEMORIES_API uint64_t memories_cluster_status_applied_index(const memories_cluster_status *status);
+/* Its members; NULL (healthy: 0) past the end. */
 MEMORIES_API size_t memories_cluster_status_member_count(const memories_cluster_status *status);
 MEMORIES_API const char *memories_cluster_status_member_name(const memories_cluster_status *status, size_t index);
 MEMORIES_API const char *memories_cluster_status_member_role(const memories_cluster_status *status, size_t index);
 MEMORIES_API const char *memories_cluster_status_member_address(const memories_cluster_status *status, size_t index);
 MEMORIES_API int memories_cluster_status_member_healthy(const memories_cluster_status *status, size_t index);
+/* Everything. */
 MEMORIES_API const char *memories_cluster_status_json(const memories_cluster_status *status);
+/* Frees it. */
 MEMORIES_API void memories_cluster_status_free(memories_cluster_status *status);
 
 /* The services that a topology runs on its nodes, as their tasks are now. MEMORIES_UNSUPPORTED for a topology without.
  * */
 MEMORIES_API memories_services *memories_services_get(memories_context *context, const char *id, memories_error **error);
+/* How many there are, and their names. */
 MEMORIES_API size_t memories_services_count(const memories_services *services);
 MEMORIES_API const char *memories_services_name(const memories_services *services, size_t index);
 /* Wanted tasks, and those that run. */
@@ -321,7 +339,9 @@ MEMORIES_API const char *memories_services_message(const memories_services *serv
 /* "address:port" at which the service can be reached from this machine. */
 MEMORIES_API size_t memories_services_address_count(const memories_services *services, size_t index);
 MEMORIES_API const char *memories_services_address(const memories_services *services, size_t index, size_t address);
+/* All of them. */
 MEMORIES_API const char *memories_services_json(const memories_services *services);
+/* Frees it. */
 MEMORIES_API void memories_services_free(memories_services *services);
 
 /* One look at the load, and what was done about it: {"at", "action": "none" | "up" | "down", "reason", "group", "count",
@@ -337,9 +357,10 @@ struct memories_autoscale_options {
     uint32_t flags;      /* MEMORIES_AUTOSCALE_… */
     uint32_t interval_s; /* between two decisions; 0: 15 */
     uint32_t period_s;   /* the load is the mean of so many seconds; 0: 60 */
-    memories_autoscale_fn *on_decision;
-    void *user_data;
+    memories_autoscale_fn *on_decision; /* may be NULL */
+    void *user_data;                    /* handed to on_decision */
 };
+/* The defaults. */
 #define MEMORIES_AUTOSCALE_OPTIONS_INIT { (uint32_t)sizeof(struct memories_autoscale_options), 0, 0, 0, NULL, NULL }
 
 /* Keeps the load of a deployment's nodes near config.scaling.target_cpu_utilization by memories_scale, until it is cancelled
@@ -354,13 +375,16 @@ MEMORIES_API int memories_autoscale(memories_context *context, const char *id,
 MEMORIES_API memories_metrics *memories_metrics_get(memories_context *context, const char *id, const char *const *names,
                                                     const char *start_time, const char *end_time,
                                                     uint32_t period_seconds, memories_error **error);
+/* How many there are; the name, unit and points of each. Timestamps: RFC 3339. */
 MEMORIES_API size_t memories_metrics_count(const memories_metrics *metrics);
 MEMORIES_API const char *memories_metrics_name(const memories_metrics *metrics, size_t metric);
 MEMORIES_API size_t memories_metrics_point_count(const memories_metrics *metrics, size_t metric);
 MEMORIES_API const char *memories_metrics_timestamp(const memories_metrics *metrics, size_t metric, size_t point);
 MEMORIES_API double memories_metrics_value(const memories_metrics *metrics, size_t metric, size_t point);
 MEMORIES_API const char *memories_metrics_unit(const memories_metrics *metrics, size_t metric, size_t point);
+/* All of them. */
 MEMORIES_API const char *memories_metrics_json(const memories_metrics *metrics);
+/* Frees it. */
 MEMORIES_API void memories_metrics_free(memories_metrics *metrics);
 
 /* Receives log text of one node as it comes; a non-zero return ends the stream. */

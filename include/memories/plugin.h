@@ -14,7 +14,8 @@
  *
  * Text is UTF-8 and NUL-terminated. Times are milliseconds. Sizes in documents carry their unit in the key's name.
  *
- * docs/plugins.md explains how to write a plugin; docs/documents.md describes every JSON document named here.
+ * docs/plugins.md explains how to write a plugin; memories-provider(3), memories-topology(3) and memories-host(3) are
+ * the reference; docs/documents.md describes every JSON document named here.
  */
 #ifndef MEMORIES_PLUGIN_H
 #define MEMORIES_PLUGIN_H
@@ -26,6 +27,7 @@
 extern "C" {
 #endif
 
+/* The plugin ABI of this header. */
 #define MEMORIES_ABI_MAJOR 1u
 #define MEMORIES_ABI_MINOR 1u
 
@@ -44,8 +46,8 @@ extern "C" {
 /*
  * Return codes. A slot returns 0 or one of these. A slot that returns a negative code has told the reason through
  * memories_host.fail; without that, the core reports a defect of the plugin.
- * The code decides what the core does: THROTTLED and TRANSIENT are retried with the same token, CAPACITY with a new one;
- * everything else fails at once.
+ * The code decides what the core does: THROTTLED, TRANSIENT and TIMEOUT are tried again with the same token, CAPACITY
+ * with a new one; everything else fails at once.
  */
 #define MEMORIES_OK 0
 #define MEMORIES_FAILED (-1)       /* none of the below */
@@ -83,9 +85,9 @@ struct memories_call;
 
 /* An error, told through memories_host.fail or memories_host.operation_failed. Unknown text is NULL, unknown numbers 0. */
 struct memories_error_detail {
-    uint32_t size; /* sizeof(struct memories_error_detail) */
-    int32_t code;  /* one of the return codes */
-    int32_t http_status;
+    uint32_t size;           /* sizeof(struct memories_error_detail) */
+    int32_t code;            /* one of the return codes */
+    int32_t http_status;     /* of the service's answer */
     uint32_t retry_after_ms; /* with THROTTLED, TRANSIENT or TIMEOUT: not before; tried until the type's timeout_s then */
     const char *message;     /* what failed, and why: one sentence, no final dot */
     const char *where;       /* a config path ("config.network.cidr"), resource key, node or file */
@@ -114,11 +116,11 @@ struct memories_http_request {
     uint32_t size;               /* sizeof(struct memories_http_request) */
     uint32_t timeout_ms;         /* for the whole request; 0: the core's default (30 s) */
     uint32_t max_response_bytes; /* a longer reply is an error; 0: 16 MiB */
-    uint32_t body_bytes;
+    uint32_t body_bytes;         /* length of body */
     const char *method;         /* "GET", "POST", … */
     const char *url;            /* https://name:port/path */
     const char *const *headers; /* "Name: value", last element NULL; or NULL */
-    const char *body;
+    const char *body;        /* NULL where none */
     const char *connect_to;  /* IP address (or "IP:port") dialled instead of the URL's host; TLS still checks the name */
     const char *identity;    /* NULL: the system's CAs, no client certificate. "deployment": the deployment's own CA
                                 and its client certificate, for talking to its nodes */
@@ -127,12 +129,12 @@ struct memories_http_request {
 
 /* The answer. status 0: no HTTP answer came, error says why. */
 struct memories_http_response {
-    uint32_t size;
-    int32_t status;
-    uint32_t body_bytes;
-    int32_t error_code; /* 0 or a return code: TIMEOUT, TRANSIENT (unreachable, reset), DENIED (TLS), … */
-    const char *body;   /* NUL-terminated behind body_bytes */
-    const char *error;
+    uint32_t size;       /* sizeof(struct memories_http_response) as the core knows it */
+    int32_t status;      /* HTTP's, or 0 */
+    uint32_t body_bytes; /* length of body */
+    int32_t error_code;  /* 0 or a return code: TIMEOUT, TRANSIENT (unreachable, reset), DENIED (TLS), … */
+    const char *body;    /* NUL-terminated behind body_bytes */
+    const char *error;   /* with status 0: why */
     const char *request_id; /* x-amzn-requestid and its like, or NULL */
     const char *const *headers; /* "name: value", names in lower case, last element NULL */
 };
@@ -142,7 +144,7 @@ struct memories_http_response {
  * one later than 1.0 checks `size` first (MEMORIES_HAS), or states abi_minor_needed.
  */
 struct memories_host {
-    uint32_t size;
+    uint32_t size;      /* sizeof(struct memories_host) as the core knows it */
     uint32_t abi_minor; /* of the running core */
 
     /* Memory that lives until the slot returns; zeroed; never freed by the plugin. NULL when there is none. */
@@ -182,6 +184,7 @@ struct memories_host {
      * poll_after_ms: with PENDING, when to ask again. */
     int32_t (*operation_result)(struct memories_call *call, size_t index, uint32_t state, const char *outputs,
                                 uint32_t poll_after_ms);
+    /* The same when it failed. */
     int32_t (*operation_failed)(struct memories_call *call, size_t index, const struct memories_error_detail *detail);
 
     /* What is being done for operations[index] right now, for the progress display. */
@@ -198,8 +201,8 @@ struct memories_host {
  * MEMORIES_THREADS_CONCURRENT.
  */
 struct memories_provider_ops {
-    uint32_t size; /* sizeof(struct memories_provider_ops) */
-    uint32_t reserved;
+    uint32_t size;     /* sizeof(struct memories_provider_ops) */
+    uint32_t reserved; /* 0 */
 
     /* o  Once, before anything else. */
     int32_t (*init)(const struct memories_host *host, struct memories_call *call);
@@ -249,8 +252,8 @@ struct memories_provider_ops {
 
 /* A topology. It keeps nothing between calls: what it needs is in the request. */
 struct memories_topology_ops {
-    uint32_t size; /* sizeof(struct memories_topology_ops) */
-    uint32_t reserved;
+    uint32_t size;     /* sizeof(struct memories_topology_ops) */
+    uint32_t reserved; /* 0 */
 
     /* o  Once, before anything else. */
     int32_t (*init)(const struct memories_host *host, struct memories_call *call);
@@ -294,13 +297,15 @@ struct memories_plugin_descriptor {
     const char *version;  /* the plugin's own */
     const char *licence;  /* SPDX expression */
     const char *homepage; /* may be NULL */
-    uint32_t thread_model;
-    uint32_t flags; /* 0 */
-    const void *ops;
+    uint32_t thread_model; /* MEMORIES_THREADS_… */
+    uint32_t flags;        /* 0 */
+    const void *ops;       /* struct memories_provider_ops or memories_topology_ops */
 };
 
+/* The entry point, the one symbol that a plugin shows: KIND_NAME_LTX_memories_plugin_query. */
 typedef const struct memories_plugin_descriptor *memories_plugin_query_fn(void);
 
+/* For the macros below: what is seen from outside, and what stands where tools look. */
 #if defined(__GNUC__)
 #define MEMORIES_PLUGIN_EXPORT __attribute__((visibility("default")))
 #define MEMORIES_PLUGIN_SECTION __attribute__((used, section(".memories.plugin")))
@@ -316,6 +321,7 @@ typedef const struct memories_plugin_descriptor *memories_plugin_query_fn(void);
 #define MEMORIES_PLUGIN_LINKAGE
 #endif
 
+/* Text of what a macro stands for. */
 #define MEMORIES_STRINGIFY_(x) #x
 #define MEMORIES_STRINGIFY(x) MEMORIES_STRINGIFY_(x)
 
@@ -376,6 +382,7 @@ typedef const struct memories_plugin_descriptor *memories_plugin_query_fn(void);
         return &memories_descriptor_##kind_##_##name_;                                                                 \
     }
 
+/* For MEMORIES_PLUGIN. */
 #define MEMORIES_ABI_MINOR_TEXT "1"
 #define MEMORIES_KIND_provider MEMORIES_PLUGIN_PROVIDER
 #define MEMORIES_KIND_topology MEMORIES_PLUGIN_TOPOLOGY

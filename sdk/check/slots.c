@@ -13,15 +13,13 @@ static const struct {
 } optional[] = {
     { "init", "recommended", "the plugin has no host table, and can answer nothing" },
     { "prepare", "recommended",
-      "mistakes show only while things are being made, and topologies whose nodes talk to each other have no addresses "
-      "to "
-      "plan with" },
+      "mistakes show only while things are being made, and topologies whose nodes talk to each other have no "
+      "addresses to plan with" },
     { "update", "recommended", "every change of a resource deletes it and makes it anew" },
     { "power", "recommended", "`memories stop` is refused" },
     { "discover", "recommended",
-      "objects that the records don't know can't be found: after a lost state directory they run, and cost, until "
-      "somebody "
-      "notices" },
+      "objects that the records don't know can't be found: after a lost state directory they run, and cost, "
+      "until somebody notices" },
     { "metrics", "optional", "`memories metrics` is refused" },
     { "logs", "optional", "`memories logs` is refused" },
     { "converge", "recommended", "deploying ends when the nodes run, whether the whole works or not" },

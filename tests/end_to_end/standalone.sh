@@ -58,7 +58,8 @@ config:
     commands: [[sh, -c, "mkdir -p %d/www && cp %c/greeting %d/www/index.html"]]
     services:
       - name: web
-        command: [sh, -c, "echo $WORD; sleep 1; exec python3 -m http.server --bind %a --directory %d/www 8123"]
+        command: [sh, -c, "echo $WORD; sleep 1; while [ -e %d/closed ]; do sleep 0.1; done;
+          exec python3 -m http.server --bind %a --directory %d/www 8123"]
         environment: {WORD: serving}
       - {name: once, command: [sh, -c, "echo done"], restart: never}
     ports: [8123]
@@ -76,9 +77,13 @@ done"
 # A service that dies comes back; until then the deployment is degraded, and status says why.
 is_healthy() { memories status workload --json | grep -q '"status":"running"'; }
 is_degraded() { memories status workload | grep -q '^Status: degraded'; }
+closed=$(echo "$MEMORIES_STATE_DIR"/local/standalone-*/nodes/node1/data)/closed
+: >"$closed"
 kill -9 "$(pgrep -f "http.server --bind $address")"
-wait_until 5 is_degraded
-wait_until 10 is_healthy
+wait_until 60 is_degraded
+contains "$(memories status workload)" "/index.html: "
+rm "$closed"
+wait_until 60 is_healthy
 
 # One that never gets well: what was made is removed again, and the reason is told.
 expect 1 memories deploy "$test_dir/workload.yaml" --set 'workload.commands=[["false"]]'

@@ -132,30 +132,33 @@ update_services() {
     expect 0 memories --quiet update guide "$example" --provider local --set swarm.worker_nodes="$number" \
         --set "config.services=$list" "$@"
 }
-# set_availability NODE WORD - as an operator may with Docker's own tools
+# set_availability NODE WORD - as an operator may with Docker's own tools; fails when somebody else has changed it meanwhile
 set_availability() {
     listed=$(engine manager-1 "/nodes/$1")
     body=$(pick "json.dumps({**d['Spec'], 'Availability': '$2'})" "$listed")
-    engine manager-1 "/nodes/$1/update?version=$(pick 'd["Version"]["Index"]' "$listed")" -d "$body" \
-        -H 'Content-Type: application/json'
+    answer=$(engine manager-1 "/nodes/$1/update?version=$(pick 'd["Version"]["Index"]' "$listed")" -d "$body" \
+        -H 'Content-Type: application/json')
+    [ -z "$answer" ]
 }
 
-# Three tasks of the API, all on workers 4 to 6. Two of these go: others take over before that, so that three tasks
+# Three tasks of one service, all on workers 4 to 6. Two of these go: others take over before that, so that three tasks
 # answer at any time, and the one that stays never fails.
-update_services 6 '[{name: memories-api, image: memories-server, replicas: 3, command: [/memories-server, --listen, 0.0.0.0,
-    --port, "8000", --role, api], ports: [{published: 8000}], placement: {role: worker}}]'
-for node in 1 2 3; do set_availability worker-$node drain; done
-workers=$(pick "' '.join(m['address'].split('//')[1].split(':')[0] + ':8000' for m in d['members']
+update_services 6 '[{name: web, image: memories-server, replicas: 3, command: [/memories-server, --listen, 0.0.0.0,
+    --port, "8001", --role, web], ports: [{published: 8001}], placement: {role: worker}}]'
+for node in 1 2 3; do wait_until 20 set_availability worker-$node drain; done
+workers=$(pick "' '.join(m['address'].split('//')[1].split(':')[0] + ':8001' for m in d['members']
     if m['role'] == 'worker')" "$(status)")
-has_moved() { [ "$(addresses memories-api | tr ' ' '\n' | sort)" = "$(printf '%s\n' $workers | tail -n 3 | sort)" ]; }
+# shellcheck disable=SC2086 # a list
+has_moved() { [ "$(addresses web | tr ' ' '\n' | sort)" = "$(printf '%s\n' $workers | tail -n 3 | sort)" ]; }
 wait_until 60 has_moved
-for node in 1 2 3; do set_availability worker-$node active; done
+for node in 1 2 3; do wait_until 20 set_availability worker-$node active; done
 all_answer() {
-    api=$(addresses memories-api)
+    web=$(addresses web)
     # shellcheck disable=SC2086 # a list
-    [ -n "$api" ] && answers $api
+    [ -n "$web" ] && answers $web
 }
 wait_until 30 all_answer
+# shellcheck disable=SC2086 # a list
 stays=$(printf '%s\n' $workers | sed -n 4p)
 # shellcheck disable=SC2086 # a list
 python3 "$srcdir/tests/end_to_end/watch_http.py" "$test_dir/watched" $workers &
@@ -169,11 +172,11 @@ equal "$(pick 'd["fewest"]' "$(cat "$test_dir/watched")")" 3
 equal "$(pick "d['failures']['$stays']" "$(cat "$test_dir/watched")")" 0
 equal "$(pick '[m["name"] for m in d["members"]][-1]' "$(status)")" worker-4
 equal "$(pick '[n["Description"]["Hostname"] for n in d].count("worker-5")' "$(engine manager-1 /nodes)")" 0
-say "4 workers; at least 3 tasks of the API answered $(pick 'd["rounds"]' "$(cat "$test_dir/watched")") times out of as many"
+say "4 workers; at least 3 tasks answered $(pick 'd["rounds"]' "$(cat "$test_dir/watched")") times out of as many"
 
 # ---- Scaling by load ----
 
-# An image with one program that works for nothing when it is told to.
+# An image with one program that works for nothing when it is told to, or does not end when it is told to.
 cat >"$test_dir/burn.c" <<'END'
 #include <signal.h>
 #include <stdlib.h>
@@ -183,7 +186,8 @@ cat >"$test_dir/burn.c" <<'END'
 int main(void)
 {
     const char *burn = getenv("BURN");
-    signal(SIGTERM, _exit); /* the first process of a container has no default action */
+    if (!getenv("STUBBORN"))
+        signal(SIGTERM, _exit); /* the first process of a container has no default action */
     nice(19);
     for (volatile unsigned long turns = 0;; turns++)
         if (!burn || strcmp(burn, "1"))
@@ -193,10 +197,12 @@ END
 # shellcheck disable=SC2086 # the compiler may be several words
 $CC -O1 -static -o "$test_dir/burn" "$test_dir/burn.c"
 sh "$srcdir/server/image.sh" "$test_dir/burn" "$test_dir/burn.tar" burn:1
+from_archive="image: burn, image_archive: $test_dir/burn.tar"
+# burn WORKERS BURN - a service under a name of its own, so that the one before does not hold it up
 burn() {
-    update_services "$1" "[{name: burn, image: burn, image_archive: $test_dir/burn.tar, mode: global,
-        placement: {role: worker}, env: {BURN: '$2'}}]" --set swarm.min_nodes=4 --set swarm.max_nodes=5 \
-        --set scaling.target_cpu_utilization=2 --set scaling.scale_up_cooldown=1 --set scaling.scale_down_cooldown=1
+    update_services "$1" "[{name: burn-$2, $from_archive, mode: global, placement: {role: worker}, env: {BURN: '$2'}}]" \
+        --set swarm.min_nodes=4 --set swarm.max_nodes=5 --set scaling.target_cpu_utilization=2 \
+        --set scaling.scale_up_cooldown=1 --set scaling.scale_down_cooldown=1
 }
 # decides WORD - one look at the load, and what was done about it
 decides() {
@@ -227,6 +233,31 @@ for action in up down; do
     equal "$(pick "[e['detail']['wanted'] for e in d['audit'] if e['event'] == 'autoscale'
         and e['detail']['action'] == '$action']" "$audited")" "[$([ $action = up ] && echo 5 || echo 4)]"
 done
+
+# ---- A drain that takes its time, and is called off ----
+
+# On worker-6 runs what ends only when Docker kills it, after 10 s. worker-5 does not wait for that.
+update_services 6 "[{name: stubborn, $from_archive, env: {STUBBORN: yes}, placement: {constraints: [node.hostname==worker-6]}}]"
+before=$(pick "$(member_of worker-6)['node_id']" "$(status)")
+memories scale guide --worker-nodes 4 >"$test_dir/scale" 2>&1 &
+scale=$!
+only_slow_one_is_left() {
+    holds '[n for n in ("worker-5", "worker-6") if n in (m["Description"]["Hostname"] for m in d)] == ["worker-6"]' \
+        engine manager-1 /nodes
+}
+wait_until 60 only_slow_one_is_left
+kill -TERM "$scale"
+code=0
+wait "$scale" || code=$?
+equal "$code" 6
+equal "$(memories list --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["status"])')" interrupted
+# Wanted again, the one that had not gone yet is the same as before, and the other one is made anew.
+expect 0 memories --quiet scale guide --worker-nodes 6
+wait_until 60 all_run
+wait_until 60 is_running
+equal "$(pick "$(member_of worker-6)['node_id']" "$(status)")" "$before"
+equal "$(pick 'd["worker_count"]' "$(status)")" 6
+say "a drain was called off"
 
 # ---- The end ----
 

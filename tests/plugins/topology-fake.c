@@ -203,8 +203,8 @@ static char *add_names(struct memories_call *call, char *text, json_object *name
 {
     for (size_t i = 0; text && i < json_count(names); i++) {
         json_object *name = json_at(names, i);
-        text = plugin_format(call, "%s %s", text,
-                             member ? json_get_string(name, member) : json_object_get_string(name));
+        const char *word = member ? json_get_string(name, member) : json_object_get_string(name);
+        text = plugin_format(call, "%s %s", text, word ? word : "?");
     }
     return text;
 }
@@ -212,8 +212,8 @@ static char *add_names(struct memories_call *call, char *text, json_object *name
 /* "scale: node3 node4 of node1 node2 node3 node4": the request in one line. */
 static const char *describe_release(struct memories_call *call, json_object *request)
 {
-    const char *forced = json_get_string(request, "force_new_cluster");
-    char *text = plugin_format(call, "%s:", json_get_string(request, "reason"));
+    const char *forced = json_get_string(request, "force_new_cluster"), *reason = json_get_string(request, "reason");
+    char *text = plugin_format(call, "%s:", reason ? reason : "?");
     text = add_names(call, text, json_get_array(request, "leaving"), NULL);
     text = text ? plugin_format(call, "%s of", text) : NULL;
     text = add_names(call, text, json_get_array(request, "nodes"), "name");
@@ -228,6 +228,8 @@ static int32_t fake_release(struct memories_call *call, const char *request)
     json_object *spec = json_get_object(document, "spec"), *leaving = json_get_array(document, "leaving");
     const char *file = json_get_string(spec, "fake_release_file"), *message = describe_release(call, document);
     bool is_check = json_get_bool(document, "check", false);
+    if (!message)
+        return plugin_no_memory(call);
     if (is_check && json_get_bool(spec, "fake_release_refused", false))
         return plugin_fail(call, MEMORIES_CONFLICT, "config.fake_nodes", "keep them", "they can't go: %s", message);
     if (!is_check && file && access(file, F_OK) == 0)
@@ -237,8 +239,8 @@ static int32_t fake_release(struct memories_call *call, const char *request)
         free_now = 0;
     AUTO_JSON json_object *answer = json_object_new_object();
     json_object *released = json_set_new_array(answer, "released");
-    int failed = !message || json_set_bool(answer, "done", free_now == count) ||
-                 json_set_string(answer, "message", message) || json_set_int(answer, "poll_after_ms", 2);
+    int failed = json_set_bool(answer, "done", free_now == count) || json_set_string(answer, "message", message) ||
+                 json_set_int(answer, "poll_after_ms", 2);
     for (size_t i = 0; !failed && i < free_now; i++)
         failed = json_add(released, json_ref(json_at(leaving, i)));
     return failed ? plugin_no_memory(call) : plugin_result(call, STEAL(answer));

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "plugins/common/cleanup.h"
 #include "plugins/common/json.h"
@@ -443,6 +444,10 @@ static void place(json_object *task, json_object *service)
 
 static void start(json_object *task, json_object *service)
 {
+    int64_t steps = json_get_int(task, "Steps", 0) + 1;
+    ck_assert(!json_set_int(task, "Steps", steps));
+    if (steps < fake_swarm.tasks_take)
+        return;
     if (fake_swarm.failing && !strcmp(fake_swarm.failing, json_get_string(spec_of(service), "Name")))
         set_task(task, "shutdown", "failed", fake_swarm.failure);
     else if (lacks_image(task))
@@ -691,6 +696,14 @@ static struct fake_response list_services(struct fake_engine *engine)
     return answer_json(engine, 200, json_ref(fake_swarm.services));
 }
 
+static void stamp(json_object *service)
+{
+    char text[64];
+    time_t seconds = (time_t)(fake_swarm.now_ms / 1000);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.123456789Z", gmtime(&seconds));
+    ck_assert(!json_set_string(service, "UpdatedAt", text));
+}
+
 static struct fake_response create_service(struct fake_engine *engine, json_object *spec)
 {
     const char *name = json_get_string(spec, "Name");
@@ -698,6 +711,7 @@ static struct fake_response create_service(struct fake_engine *engine, json_obje
         return refuse(engine, 409, "rpc error: code = AlreadyExists desc = name conflicts with an existing object");
     json_object *service = new_thing(fake_swarm.services, "service");
     ck_assert(!json_set(service, "Spec", json_ref(spec)));
+    stamp(service);
     return answer_json(engine, 201, json_ref(service));
 }
 
@@ -708,6 +722,7 @@ static struct fake_response update_service(struct fake_engine *engine, json_obje
         return refuse(engine, 500, "rpc error: code = Unknown desc = update out of sequence");
     ck_assert(!json_set(service, "Spec", json_ref(spec)));
     touch(service);
+    stamp(service);
     return accept_with(engine, NULL);
 }
 

@@ -44,11 +44,13 @@ struct fake_swarm {
     json_object *nodes, *services, *tasks; /* as managers list them */
     bool has_network;
     int joins_take;      /* steps that an engine stays pending */
+    int tasks_take;      /* steps that a task is being prepared; 0: one */
     int demotions_take;  /* steps until a manager that was demoted is none any more; 0: one */
     int electing;        /* steps without a leader that are left */
     const char *failing; /* tasks of this service fail; */
     const char *failure; /* so */
     int room;            /* tasks that a node has room for; 0: any number */
+    int64_t now_ms;      /* when services are made and changed */
     bool frozen;         /* changes are accepted, and not made */
 };
 extern struct fake_swarm fake_swarm;

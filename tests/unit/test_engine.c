@@ -693,6 +693,45 @@ START_TEST(nodes_take_turns)
 }
 END_TEST
 
+static int slow_reads, pending_at_gate;
+
+/* node/3 takes its time to come. */
+static void come_slowly(const char *slot, const char *key)
+{
+    if (!strcmp(slot, "read") && !strcmp(key, "node/3") && slow_reads-- > 0)
+        cloud_find(key)->polls_left = 2;
+}
+
+static int count_pending(void *user_data, memories_error **error)
+{
+    (void)user_data;
+    (void)error;
+    pending_at_gate += strcmp(recorded_state("node/3"), "ready") != 0;
+    turns.gates++;
+    return 0;
+}
+
+/* What comes while others are changed is there before the whole is judged: it could not become ready meanwhile. */
+START_TEST(the_whole_is_judged_when_nothing_is_under_way)
+{
+    struct wish wish = three;
+    run(&wish, false);
+    memset(&turns, 0, sizeof turns);
+    cloud->hook = come_slowly;
+    cloud->polls = 1;
+    slow_reads = 20;
+    pending_at_gate = 0;
+    engine.max_unavailable = 1;
+    engine.gate = count_pending;
+    wish.size = 9;
+    wish.nodes = 4;
+    run(&wish, false);
+    expect_world(&wish, false);
+    ck_assert_int_eq(turns.gates, 2);
+    ck_assert_int_eq(pending_at_gate, 0);
+}
+END_TEST
+
 START_TEST(a_closed_gate_ends_the_run)
 {
     struct wish wish = three;
@@ -989,6 +1028,7 @@ int main(void)
     tcase_add_test(tests, asked_to_stop_it_ends_what_is_under_way);
     tcase_add_test(tests, asked_to_stop_it_does_not_wait_for_what_is_pending);
     tcase_add_loop_test(tests, nodes_take_turns, 0, 2);
+    tcase_add_test(tests, the_whole_is_judged_when_nothing_is_under_way);
     tcase_add_test(tests, a_closed_gate_ends_the_run);
     tcase_add_test(tests, no_turns_when_the_ground_changes);
     tcase_add_test(tests, without_the_lease_it_ends);

@@ -600,18 +600,70 @@ START_TEST(a_service_that_always_fails_is_an_error_after_a_while)
 }
 END_TEST
 
-/* As long as some run, the others may still come. */
-START_TEST(a_service_that_runs_in_part_is_waited_for)
+#define NO_ROOM "no suitable node (host-mode port already in use on 2 nodes)"
+
+/* Three tasks on as many nodes, of which one takes none any more. */
+static void take_a_node_away(void)
 {
-    swarmed_open_formed(1, 2, NO_SERVICES);
-    swarmed_plan(1, 2, "'services':[{'name':'web','image':'web:1','replicas':3,'ports':[{'published':80}]}]");
-    fake_swarm.room = 1;
-    swarmed_until_done(swarmed->converge, 5);
+    swarmed_open(1, 2, "'services':[{'name':'web','image':'web:1','replicas':3,'ports':[{'published':80}]}]");
+    fake_swarm.now_ms = 1772022896000;
+    swarmed_until_done(swarmed->converge, 10);
+    fake_swarm_log();
     ck_assert(!json_set_string(json_get_object(fake_listed("worker-1"), "Spec"), "Availability", "drain"));
     fake_swarm_pass();
     fake_swarm_pass();
-    swarmed_elapsed_ms = 110000;
-    expect_wait("2 of 3 tasks of service web run: no suitable node (host-mode port already in use on 2 nodes)");
+    fake_host_set_now(fake_swarm.now_ms + 1000000);
+}
+
+/* As long as some run, the others may still come; after two minutes they will not. */
+START_TEST(a_service_without_room_is_an_error_in_the_end)
+{
+    take_a_node_away();
+    swarmed_elapsed_ms = 9999;
+    expect_step("2 of 3 tasks of service web run: " NO_ROOM, "");
+    swarmed_elapsed_ms = 120001;
+    expect_error(MEMORIES_FAILED, "web", "2 of 3 tasks of service web run: " NO_ROOM,
+                 "look at its image, command and placement");
+}
+END_TEST
+
+/* SwarmKit may leave a task pending though a node that could take it has come: it looks again when it is told to. */
+START_TEST(a_task_that_docker_overlooked_is_scheduled_anew)
+{
+    take_a_node_away();
+    swarmed_elapsed_ms = 10000;
+    fake_swarm.now_ms += 1000000;
+    expect_step("2 of 3 tasks of service web run: " NO_ROOM, "update web\n");
+    json_object *task = json_get_object(json_get_object(fake_service("web"), "Spec"), "TaskTemplate");
+    ck_assert_int_eq(json_get_int(task, "ForceUpdate", 0), 1);
+    /* Once is enough, */
+    swarmed_elapsed_ms = 20000;
+    ck_assert_ptr_nonnull(swarmed_waits(swarmed->converge));
+    expect_log("");
+    /* in each converge; and it makes no other service of it. */
+    fake_host_set_now(fake_swarm.now_ms + 1000000);
+    fake_swarm.now_ms += 1000000;
+    swarmed_elapsed_ms = 10000;
+    ck_assert_ptr_nonnull(swarmed_waits(swarmed->converge));
+    expect_log("update web\n");
+    ck_assert(!json_set_string(json_get_object(fake_listed("worker-1"), "Spec"), "Availability", "active"));
+    swarmed_until_done(swarmed->converge, 10);
+    expect_log("");
+}
+END_TEST
+
+/* A task that fails is not overlooked. */
+START_TEST(a_task_that_fails_is_not_scheduled_anew)
+{
+    swarmed_open_formed(1, 2, NO_SERVICES);
+    fake_host_set_now(1772022896000);
+    fake_swarm.failing = "web";
+    fake_swarm.failure = "task: non-zero exit (1)";
+    swarmed_plan(1, 2, ONE_SERVICE);
+    expect_step("1 services are made", "network memories\ncreate web\n");
+    fake_swarm_pass();
+    swarmed_elapsed_ms = 20000;
+    expect_step("0 of 2 tasks of service web run: task: non-zero exit (1)", "");
 }
 END_TEST
 
@@ -630,6 +682,16 @@ START_TEST(memory_that_runs_out_is_reported)
     }
     fake_swarm.frozen = true;
     check_out_of_memory(swarmed->converge, swarmed_request());
+}
+END_TEST
+
+START_TEST(memory_that_runs_out_while_scheduling_anew_is_reported)
+{
+    take_a_node_away();
+    swarmed_elapsed_ms = 10000;
+    fake_swarm.frozen = true;
+    check_out_of_memory(swarmed->converge, swarmed_request());
+    ck_assert_ptr_nonnull(strstr(fake_swarm_log(), "update web\n"));
 }
 END_TEST
 
@@ -704,8 +766,11 @@ int main(void)
     tcase_add_test(test_case, an_update_is_waited_for);
     tcase_add_test(test_case, an_update_that_fails_is_an_error);
     tcase_add_test(test_case, a_service_that_always_fails_is_an_error_after_a_while);
-    tcase_add_test(test_case, a_service_that_runs_in_part_is_waited_for);
+    tcase_add_test(test_case, a_service_without_room_is_an_error_in_the_end);
+    tcase_add_test(test_case, a_task_that_docker_overlooked_is_scheduled_anew);
+    tcase_add_test(test_case, a_task_that_fails_is_not_scheduled_anew);
     tcase_add_loop_test(test_case, memory_that_runs_out_is_reported, 0, 6);
+    tcase_add_test(test_case, memory_that_runs_out_while_scheduling_anew_is_reported);
     tcase_add_test(test_case, a_thousand_nodes_are_one_batch);
     Suite *suite = suite_create("swarmed_form");
     suite_add_tcase(suite, test_case);

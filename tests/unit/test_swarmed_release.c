@@ -105,6 +105,7 @@ START_TEST(nothing_is_missing_at_any_time)
     swarmed_open_formed(cases[_i].managers, cases[_i].workers, WEB(6));
     swarmed_plan(cases[_i].managers_then, cases[_i].workers_then, WEB(6));
     swarmed_set_request(cases[_i].leaving);
+    fake_swarm.tasks_take = 4;
     release_all("web", 6);
     /* Then the nodes are destroyed, and the rest is as it should be. */
     for (size_t i = 0; i < fake_swarm.count; i++)
@@ -458,12 +459,11 @@ END_TEST
 
 static void lose_majority(void)
 {
+    static const char *const lost[] = { "manager-2", "manager-3" };
     swarmed_open_formed(3, 2, WEB(2));
-    for (int i = 2; i <= 3; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "manager-%d", i);
-        fake_engine_die(name);
-        swarmed_set_state(name, "lost");
+    for (size_t i = 0; i < ARRAY_COUNT(lost); i++) {
+        fake_engine_die(lost[i]);
+        swarmed_set_state(lost[i], "lost");
     }
     fake_swarm_pass();
     swarmed_set_request("{'leaving':['manager-2','manager-3'],'force_new_cluster':'manager-1'}");
