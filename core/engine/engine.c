@@ -691,6 +691,16 @@ static struct job *next_completed(struct executor *executor, int64_t until_ms)
     return job;
 }
 
+static bool has_open_tasks(const struct executor *executor)
+{
+    for (size_t i = 0; i < executor->count; i++) {
+        enum task_state state = executor->tasks[i].state;
+        if (state == TASK_POLLING || (state == TASK_READY && !executor->tasks[i].held && !executor->failing))
+            return true;
+    }
+    return false;
+}
+
 /* When the coordinator has to look again although no job ended. */
 static int64_t next_look(const struct executor *executor)
 {
@@ -825,16 +835,6 @@ static void settle_read(struct refresh *refresh, struct task *task, struct opera
         fail_run(executor, NULL);
 }
 
-static bool has_open_tasks(const struct executor *executor)
-{
-    for (size_t i = 0; i < executor->count; i++) {
-        enum task_state state = executor->tasks[i].state;
-        if (state == TASK_POLLING || (state == TASK_READY && !executor->tasks[i].held && !executor->failing))
-            return true;
-    }
-    return false;
-}
-
 static int read_all(struct refresh *refresh)
 {
     struct executor *executor = &refresh->executor;
@@ -948,6 +948,9 @@ static int release_units(struct executor *executor)
     struct engine *engine = executor->engine;
     if (executor->units_released == executor->plan->unit_count || executor->failing || is_cancelled(engine) ||
         !units_are_done(executor))
+        return 0;
+    /* What else is under way, a node that is added, say, could not become ready while the gate looks at the whole. */
+    if (executor->units_released && (executor->running || has_open_tasks(executor)))
         return 0;
     if (executor->units_released && engine->gate && engine->gate(engine->user_data, &executor->error)) {
         executor->failing = true;
