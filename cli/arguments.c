@@ -189,6 +189,12 @@ static int set_option(struct session *session, enum option_id id, const char *va
     case OPTION_NODE:
         settings->node = value;
         break;
+    case OPTION_DEPLOYMENT:
+        settings->deployment = value;
+        break;
+    case OPTION_REGION:
+        settings->region = value;
+        break;
     case OPTION_STATE_DIR:
         settings->state_dir = value;
         break;

@@ -149,7 +149,9 @@ int run_plan(struct session *session)
     int code = configuration_open(session, session->settings.arguments[0], &config);
     if (code != EXIT_OK)
         return code;
-    char *text = memories_plan(session->context, config, &error);
+    const char *id = session->settings.deployment;
+    char *text = id ? memories_plan_update(session->context, id, config, &error)
+                    : memories_plan(session->context, config, &error);
     memories_config_free(config);
     if (!text)
         return report_error(session, error);

@@ -226,7 +226,8 @@ struct memories_provider_ops {
      *    The same token again gives the same object. */
     int32_t (*create)(void *instance, struct memories_call *call, const struct memories_operation *const *operations,
                       size_t count);
-    /* R  What is there now. An operation without outputs is looked up by deployment, key and token. */
+    /* R  What is there now. An operation without outputs is looked up by deployment, key and token; with an empty token, of
+     *    a deployment whose record is lost, by deployment and key. */
     int32_t (*read)(void *instance, struct memories_call *call, const struct memories_operation *const *operations,
                     size_t count);
     /* o  Changes in place; without it every change replaces. */
@@ -240,7 +241,9 @@ struct memories_provider_ops {
                      size_t count);
 
     /* o  Everything of this deployment (request: {"deployment": id}) or of all (null), found without any record.
-     *    Result: {"resources": […]}. Without it: no recovery of a lost store. */
+     *    Result: {"resources": […], "choices": those that prepare has made for this deployment, as far as they show}. Asked
+     *    with "resources": {"changed", "secrets"} of them besides (docs/documents.md). Without it, or without choices: no
+     *    recovery of a lost store. */
     int32_t (*discover)(void *instance, struct memories_call *call, const char *request);
 
     /* o  request: {"metrics", "start_ms", "end_ms", "period_s", "resources"}. Result: {"metrics": {name: [points]}}. */

@@ -3,7 +3,7 @@
 m=$builddir/tests/cli/memories-fake
 
 commands=$("$m" __complete '' | cut -f 1)
-[ "$(echo "$commands" | wc -l)" -ge 21 ] || fail "only these commands: $commands"
+[ "$(echo "$commands" | wc -l)" -ge 22 ] || fail "only these commands: $commands"
 
 # A wrong command line exits with 2, prints nothing on standard output, and says where help is.
 wrong() {
@@ -26,6 +26,7 @@ wrong 'option --json takes no value' list --json=yes
 wrong 'option --p may mean --provider or --plugin-path' deploy --p local x
 wrong 'deploy needs FILE' deploy
 wrong 'update needs ID FILE' update x
+wrong 'recover x needs FILE, the configuration' recover x
 wrong 'list: unexpected argument "x"' list x
 wrong 'deploy: unexpected argument "y"' deploy x y
 wrong 'schema needs TOPOLOGY PROVIDER' schema consensus

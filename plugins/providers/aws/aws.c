@@ -160,6 +160,7 @@ static const struct memories_provider_ops aws_ops = {
     .update = update,
     .destroy = destroy,
     .power = power,
+    .discover = aws_discover,
     .metrics = aws_metrics_slot,
     .logs = aws_logs_slot,
 };

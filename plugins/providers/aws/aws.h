@@ -49,4 +49,7 @@ void aws_note_refused(struct aws *aws, const char *zone, const char *type);
 /* Where a deployment lives: {"account", "region", "partition"}; in each resource's inputs and outputs as "home". */
 const char *aws_region_of(json_object *document);
 
+/* prepare.c: "us-west-2a" is in us-west-2; NULL for what looks like no zone. In the call's memory. */
+const char *aws_region_of_zone(struct memories_call *call, const char *zone);
+
 #endif
