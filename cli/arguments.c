@@ -272,6 +272,9 @@ static int check_combinations(const struct session *session)
     } exclusive[] = {
         { OPTION_PLOT, OPTION_JSON },
         { OPTION_SPEC, OPTION_RESOURCES },
+        { OPTION_SPEC, OPTION_CALLS },
+        { OPTION_RESOURCES, OPTION_CALLS },
+        { OPTION_DEPLOYMENT, OPTION_CALLS },
         { OPTION_QUIET, OPTION_EVENTS },
     };
     for (size_t i = 0; i < ARRAY_COUNT(exclusive); i++)

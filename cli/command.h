@@ -52,6 +52,7 @@ enum option_id {
     OPTION_EVENTS,
     OPTION_SPEC,
     OPTION_RESOURCES,
+    OPTION_CALLS,
     OPTION_DEPLOYMENT,
     OPTION_REGION,
     OPTION_AUDIT,
@@ -169,6 +170,7 @@ int run_autoscale(struct session *session);
 int run_delete(struct session *session);
 int run_resume(struct session *session);
 int run_recover(struct session *session);
+int run_doctor(struct session *session);
 int run_plan(struct session *session);
 int run_validate(struct session *session);
 int run_schema(struct session *session);

@@ -1,12 +1,12 @@
 /*
  * recover.c - deployments that are there and have no record here
  *
- * A provider marks what it makes with deployment and key. What it then discovers, a configuration tells the meaning of: the
- * resources that it would lead to, with the choices that can be seen, are looked for one by one, and go on record as they
- * were found. Nothing is made or changed.
+ * A provider marks what it makes with deployment and key. What it then discovers, a configuration tells the meaning of:
+ * the resources that it would lead to, with the choices that can be seen, are looked for one by one, and go on record
+ * as they were found. Nothing is made or changed.
  *
- * Certificates are the one thing that is nowhere else: the nodes' own may be found on the nodes, the authority's key never
- * leaves the machine that deployed. Without it all goes on but what needs a new certificate.
+ * Certificates are the one thing that is nowhere else: the nodes' own may be found on the nodes, the authority's key
+ * never leaves the machine that deployed. Without it all goes on but what needs a new certificate.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,8 @@ static json_object *discover(const struct plugin *provider, void *instance, cons
 {
     if (!provider->ops.provider.discover) {
         error_set(error, MEMORIES_UNSUPPORTED, "provider %s can't find what nobody has a record of", provider->name);
-        error_hint(error, "bring memories' state directory back from a backup, or remove the deployment by other means");
+        error_hint(error,
+                   "bring memories' state directory back from a backup, or remove the deployment by other means");
         return NULL;
     }
     AUTO_JSON json_object *request = new_request(environment->deployment, resources);
@@ -105,24 +106,13 @@ static json_object *by_deployment(memories_context *context, json_object *resour
 
 static json_object *discover_all(memories_context *context, const memories_config *config, memories_error **error)
 {
-    const struct plugin *provider = context_provider(context, config->provider, config->config, error);
-    struct http_client *http = provider && context_store(context, error) ? context_http(context, error) : NULL;
-    if (!http)
+    struct provider_questions questions;
+    if (!context_store(context, error) || context_open_provider(context, config, &questions, error))
         return NULL;
-    const struct call_environment environment = { .cancel = &context->cancel, .http = http };
-    AUTO_JSON json_object *request = new_request(NULL, NULL);
-    void *instance = NULL;
-    if (json_set_string(request, "state_dir", context->state_dir) ||
-        json_set(request, "config", config->config ? json_ref(config->config) : json_object_new_object())) {
-        error_no_memory(error);
-        return NULL;
-    }
-    if (call_open(provider, &environment, request, &instance, error))
-        return NULL;
-    AUTO_JSON json_object *answer = discover(provider, instance, &environment, NULL, error);
-    call_close(provider, instance);
-    json_object *list =
-        answer ? by_deployment(context, json_get_array(answer, "resources"), config->provider) : NULL;
+    AUTO_JSON json_object *answer =
+        discover(questions.provider, questions.instance, &questions.environment, NULL, error);
+    context_close_provider(&questions);
+    json_object *list = answer ? by_deployment(context, json_get_array(answer, "resources"), config->provider) : NULL;
     if (answer && !list)
         error_no_memory(error);
     return list;
@@ -131,11 +121,6 @@ static json_object *discover_all(memories_context *context, const memories_confi
 char *memories_discover(memories_context *context, const memories_config *config, memories_error **error)
 {
     context_begin(context);
-    if (!config->provider) {
-        error_set(error, MEMORIES_INVALID, "the provider is not known");
-        error_hint(error, "name it: --provider aws, say");
-        return NULL;
-    }
     AUTO_JSON json_object *list = discover_all(context, config, error);
     char *text = list ? json_text(list) : NULL;
     if (list && !text)
@@ -179,8 +164,8 @@ static int refuse_wrong(memories_context *context, const char *id, const memorie
         return error_no_memory(error);
     if (!strncmp(id, prefix, strlen(prefix)))
         return 0;
-    error_set(error, MEMORIES_INVALID, "%s is no deployment of topology %s on provider %s, as the configuration has it", id,
-              config->topology, config->provider);
+    error_set(error, MEMORIES_INVALID, "%s is no deployment of topology %s on provider %s, as the configuration has it",
+              id, config->topology, config->provider);
     error_where(error, "%s", config->file);
     error_hint(error, "give the whole id, and the configuration that it was deployed with");
     return MEMORIES_INVALID;
@@ -198,8 +183,8 @@ static int require_found(const struct recovery *recovery, json_object *answer)
     if (!session->provider->ops.provider.prepare || json_get_object(answer, "choices"))
         return 0;
     error_set(recovery->error, MEMORIES_UNSUPPORTED,
-              "provider %s finds what is there of %s, but can't tell what it has chosen for it", session->provider->name,
-              session->id);
+              "provider %s finds what is there of %s, but can't tell what it has chosen for it",
+              session->provider->name, session->id);
     error_hint(recovery->error, "bring memories' state directory back from a backup");
     return MEMORIES_UNSUPPORTED;
 }
@@ -219,8 +204,8 @@ static int find(struct recovery *recovery)
                                  json_get_object(answer, "choices"), &recovery->blueprint, recovery->error);
     if (failed)
         return failed;
-    recovery->adopted = session_adopt(session, recovery->blueprint.resources, json_get_array(answer, "resources"),
-                                      recovery->error);
+    recovery->adopted =
+        session_adopt(session, recovery->blueprint.resources, json_get_array(answer, "resources"), recovery->error);
     return recovery->adopted ? 0 : MEMORIES_FAILED;
 }
 
@@ -243,7 +228,8 @@ static int note_missing(struct recovery *recovery)
     for (size_t i = 0; !failed && i < json_count(wanted); i++) {
         const char *key = json_get_string(json_object_array_get_idx(wanted, i), "key");
         if (!json_get(there, key))
-            failed = note(recovery, key, text_format("is not there: memories resume %s makes it", recovery->session->id));
+            failed =
+                note(recovery, key, text_format("is not there: memories resume %s makes it", recovery->session->id));
     }
     return failed;
 }
@@ -258,8 +244,8 @@ static int note_changed(struct recovery *recovery, json_object *resource, json_o
         const char *name = json_object_get_string(json_object_array_get_idx(names, i));
         failed = json_set(inputs, name, NULL) ||
                  note(recovery, key,
-                      text_format("%s is not what the configuration says: memories update %s FILE would change it", name,
-                                  recovery->session->id));
+                      text_format("%s is not what the configuration says: memories update %s FILE would change it",
+                                  name, recovery->session->id));
     }
     return failed ? error_no_memory(recovery->error) : 0;
 }
@@ -325,28 +311,30 @@ static int recover_secrets(struct recovery *recovery, json_object *found, const 
     AUTO_FREE char *directory = context_secrets_directory(session->context, session->id);
     if (!secrets_get(session->secrets, "secret:ca/certificate", NULL, NULL)) {
         *known = "lost";
-        return note(recovery, "certificates",
-                    text_format("are lost, so that its nodes can't be spoken with: show, stop, metrics, logs and delete "
-                                "work; for all else copy %s from the machine that deployed it",
-                                directory ? directory : "the secrets"));
+        return note(
+            recovery, "certificates",
+            text_format("are lost, so that its nodes can't be spoken with: show, stop, metrics, logs and delete "
+                        "work; for all else copy %s from the machine that deployed it",
+                        directory ? directory : "the secrets"));
     }
     *known = secrets_lack_authority(session->secrets) ? "borrowed" : "whole";
     if (strcmp(*known, "borrowed") != 0)
         return 0;
     failed = borrow_client(recovery);
-    return failed ? failed
-                  : note(recovery, "certificates",
-                         text_format("were found on the nodes, and the key of their authority is lost: nodes can't be "
-                                     "added or made anew unless ca.key is copied to %s from the machine that deployed it",
-                                     directory ? directory : "the secrets"));
+    return failed
+               ? failed
+               : note(recovery, "certificates",
+                      text_format("were found on the nodes, and the key of their authority is lost: nodes can't be "
+                                  "added or made anew unless ca.key is copied to %s from the machine that deployed it",
+                                  directory ? directory : "the secrets"));
 }
 
 /* What the provider sees of the adopted resources that differs, and the secrets on them. */
 static int compare(struct recovery *recovery, const char **secrets_known)
 {
     struct session *session = recovery->session;
-    AUTO_JSON json_object *answer = discover(session->provider, session->instance, &session->environment,
-                                             recovery->adopted, recovery->error);
+    AUTO_JSON json_object *answer =
+        discover(session->provider, session->instance, &session->environment, recovery->adopted, recovery->error);
     json_object *changed = json_get_object(answer, "changed");
     int failed = answer ? 0 : MEMORIES_FAILED;
     for (size_t i = 0; !failed && i < json_count(recovery->adopted); i++) {

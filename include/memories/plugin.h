@@ -251,6 +251,16 @@ struct memories_provider_ops {
 
     /* o  Streams log text. request: {"node" or null, "lines", "follow", "resources"}. */
     int32_t (*logs)(void *instance, struct memories_call *call, const char *request);
+
+    /* o  Since 1.1. Whether it can work from here: who is it to its service, where is that, what is missing. No secrets.
+     *    request: {}. Result: {"checks": [{"name", "status": "ok" | "warning" | "failed", "text", "hint"}]}, also of what
+     *    was looked at before it failed as a whole. Reads only. Without it: no `memories doctor`. */
+    int32_t (*doctor)(void *instance, struct memories_call *call, const char *request);
+
+    /* o  Since 1.1. How many calls of its service's API a new deployment takes when all goes well. request: {"choices",
+     *    "operations": [{"operation", "key", "type", "inputs" as lowered}]}; the instance has just answered prepare.
+     *    Result: {"calls": [{"step", "action", "count"}], "more"}. Asks nobody. Without it: `memories plan --calls` is refused. */
+    int32_t (*estimate)(void *instance, struct memories_call *call, const char *request);
 };
 
 /* A topology. It keeps nothing between calls: what it needs is in the request. */

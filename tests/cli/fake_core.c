@@ -311,6 +311,7 @@ char *memories_plan(memories_context *context, const memories_config *config, me
         "\"depends_on\":[\"network\",\"subnet\"]},"
         "{\"operation\":\"create\",\"key\":\"node/node2\",\"type\":\"local.node\",\"depends_on\":[\"subnet\"]},"
         "{\"operation\":\"create\",\"key\":\"key\",\"type\":\"local.key\",\"depends_on\":[]}],"
+        "\"calls\":{\"total\":3,\"calls\":[{\"step\":\"create\",\"action\":\"CreateSubnet\",\"count\":3}],\"more\":\"more\"},"
         "\"notes\":[{\"where\":\"config.region\",\"text\":\"is recorded\"}]}");
 }
 
@@ -403,6 +404,17 @@ memories_deployment *memories_show(memories_context *context, const char *id, me
             "{\"key\":\"node/node1\",\"type\":\"local.node\",\"node\":\"node1\",\"state\":\"ready\"},"
             "{\"key\":\"node/node10\",\"type\":\"local.node\",\"node\":\"node10\",\"state\":\"stopped\"}]}"),
         error);
+}
+
+char *memories_doctor(memories_context *context, const memories_config *config, memories_error **error)
+{
+    if (fake_play(context, config->provider, error))
+        return NULL;
+    return strdup(!strcmp(config->provider, "ill")
+                      ? "{\"provider\":\"ill\",\"well\":false,\"checks\":[{\"name\":\"plugin\",\"status\":\"ok\",\"text\":\"it\"},"
+                        "{\"name\":\"credentials\",\"status\":\"failed\",\"text\":\"none\",\"hint\":\"get some\"}]}"
+                      : "{\"provider\":\"local\",\"well\":true,\"checks\":[{\"name\":\"plugin\",\"status\":\"ok\","
+                        "\"text\":\"it\"}]}");
 }
 
 char *memories_discover(memories_context *context, const memories_config *config, memories_error **error)

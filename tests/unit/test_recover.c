@@ -165,11 +165,12 @@ START_TEST(wrong_ones_are_refused)
     AUTO_FREE char *hint = text_format("look at it with: memories show %s", api_id());
     expect_refused(api_id(), "{fake_nodes: 1}", MEMORIES_CONFLICT, message, hint);
     expect_refused("fake-fake-20200101-000000", "{fake_nodes: 1}", MEMORIES_NOT_FOUND,
-                     "provider fake has nothing of fake-fake-20200101-000000",
-                     "list what is there with: memories recover --provider fake");
-    expect_refused("other-fake-20200101-000000", "{fake_nodes: 1}", MEMORIES_INVALID,
-                     "other-fake-20200101-000000 is no deployment of topology fake on provider fake, as the configuration has it",
-                     "give the whole id, and the configuration that it was deployed with");
+                   "provider fake has nothing of fake-fake-20200101-000000",
+                   "list what is there with: memories recover --provider fake");
+    expect_refused(
+        "other-fake-20200101-000000", "{fake_nodes: 1}", MEMORIES_INVALID,
+        "other-fake-20200101-000000 is no deployment of topology fake on provider fake, as the configuration has it",
+        "give the whole id, and the configuration that it was deployed with");
 }
 END_TEST
 
@@ -184,8 +185,8 @@ START_TEST(doubles_are_refused)
     ck_assert_int_eq(json_object_to_file(path, cloud), 0);
     api_lose_store();
     expect_refused(api_id(), "{fake_nodes: 1}", MEMORIES_CONFLICT,
-                     "there are two objects that are marked as node/node1",
-                     "remove the one that is not in use, or its mark");
+                   "there are two objects that are marked as node/node1",
+                   "remove the one that is not in use, or its mark");
 }
 END_TEST
 

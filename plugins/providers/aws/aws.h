@@ -30,6 +30,7 @@ struct aws {
     char *account;        /* that the credentials belong to; NULL: not asked yet */
     json_object *doubts;  /* {token: when it was first looked for in vain, ms} */
     json_object *refused; /* {"ZONE TYPE": true}: no capacity there, this process was told */
+    json_object *asked;   /* {action: how many times the last preflight called it} */
 };
 
 /* Slots, each in the file of its name. */
@@ -38,6 +39,8 @@ int32_t aws_lower(void *instance, struct memories_call *call, const char *reques
 int32_t aws_discover(void *instance, struct memories_call *call, const char *request);
 int32_t aws_metrics_slot(void *instance, struct memories_call *call, const char *request);
 int32_t aws_logs_slot(void *instance, struct memories_call *call, const char *request);
+int32_t aws_doctor(void *instance, struct memories_call *call, const char *request);
+int32_t aws_estimate(void *instance, struct memories_call *call, const char *request);
 
 /* The account that the credentials belong to, once AWS has told. */
 void aws_note_account(struct aws *aws, const char *account);

@@ -1,9 +1,9 @@
 /*
  * discover.c - what is there of deployments, found by its marks without any record of it
  *
- * Ties between objects, and what IAM, CloudWatch and SNS keep, are not found but known by name from what the configuration leads
- * to: the core looks for them by read. Asked about resources that were found so, it tells what of them is not as wanted,
- * and the secrets that their instances were given.
+ * Ties between objects, and what IAM, CloudWatch and SNS keep, are not found but known by name from what the
+ * configuration leads to: the core looks for them by read. Asked about resources that were found so, it tells what of
+ * them is not as wanted, and the secrets that their instances were given.
  */
 #include "plugins/providers/aws/discover.h"
 
@@ -20,9 +20,14 @@ static const struct {
     enum snapshot_list list;
     const struct kind *kind;
 } marked[] = {
-    { LIST_VPCS, &kind_vpc },           { LIST_GATEWAYS, &kind_internet_gateway }, { LIST_SUBNETS, &kind_subnet },
-    { LIST_TABLES, &kind_route_table }, { LIST_ADDRESSES, &kind_elastic_ip },      { LIST_NATS, &kind_nat_gateway },
-    { LIST_GROUPS, &kind_security_group }, { LIST_INSTANCES, &kind_instance },
+    { LIST_VPCS, &kind_vpc },
+    { LIST_GATEWAYS, &kind_internet_gateway },
+    { LIST_SUBNETS, &kind_subnet },
+    { LIST_TABLES, &kind_route_table },
+    { LIST_ADDRESSES, &kind_elastic_ip },
+    { LIST_NATS, &kind_nat_gateway },
+    { LIST_GROUPS, &kind_security_group },
+    { LIST_INSTANCES, &kind_instance },
 };
 
 struct discovery {
@@ -66,8 +71,8 @@ static int32_t find_region(struct discovery *discovery)
     }
     if (discovery->region)
         return MEMORIES_OK;
-    return plugin_fail(discovery->call, MEMORIES_INVALID, "region", "give --region us-west-2 or another, or set AWS_REGION",
-                       "nothing says in which region to look");
+    return plugin_fail(discovery->call, MEMORIES_INVALID, "region",
+                       "give --region us-west-2 or another, or set AWS_REGION", "nothing says in which region to look");
 }
 
 /* ---- What is marked ---- */
@@ -82,7 +87,9 @@ static const char *state_name(uint32_t state)
 static bool look(struct discovery *discovery, const struct kind *kind, const char *key, const char *token,
                  struct sight *sight)
 {
-    const struct memories_operation operation = { .size = sizeof operation, .key = key, .type = kind->type, .token = token };
+    const struct memories_operation operation = {
+        .size = sizeof operation, .key = key, .type = kind->type, .token = token
+    };
     const struct object object = { .operation = &operation, .kind = kind };
     *sight = (struct sight){ .state = MEMORIES_STATE_ABSENT };
     kind->look(discovery->snapshot, &object, sight);
@@ -92,7 +99,8 @@ static bool look(struct discovery *discovery, const struct kind *kind, const cha
 static void add_resource(struct discovery *discovery, const struct kind *kind, json_object *item)
 {
     json_object *tags = json_get_array(item, "tagSet");
-    const char *deployment = tag_of(tags, TAG_DEPLOYMENT), *key = tag_of(tags, TAG_KEY), *token = tag_of(tags, TAG_TOKEN);
+    const char *deployment = tag_of(tags, TAG_DEPLOYMENT), *key = tag_of(tags, TAG_KEY),
+               *token = tag_of(tags, TAG_TOKEN);
     const char *node = kind == &kind_instance ? instance_node(discovery->call, item, &token) : NULL;
     struct sight sight;
     if (node && !key)
@@ -197,10 +205,10 @@ static int compare(const struct objects *objects, const struct snapshot *snapsho
 {
     const char *id = json_get_string(object->outputs, "id");
     if (object->kind == &kind_instance)
-        return compare_instance(objects, object,
-                                snapshot_find(snapshot, LIST_INSTANCES, "instanceId",
-                                              json_get_string(object->outputs, "instance_id")),
-                                names);
+        return compare_instance(
+            objects, object,
+            snapshot_find(snapshot, LIST_INSTANCES, "instanceId", json_get_string(object->outputs, "instance_id")),
+            names);
     if (object->kind == &kind_security_group_rules)
         return name_if(names, "rules",
                        security_group_rules_differ(json_get_array(object->inputs, "rules"),
@@ -220,8 +228,7 @@ static int compare(const struct objects *objects, const struct snapshot *snapsho
                name_if(names, "periods", number_differs(object, "periods", json_get(alarm, "EvaluationPeriods")));
     }
     if (object->kind == &kind_log_group) {
-        json_object *group =
-            snapshot_find(snapshot, LIST_LOG_GROUPS, "logGroupName", object_text(object, "log_group"));
+        json_object *group = snapshot_find(snapshot, LIST_LOG_GROUPS, "logGroupName", object_text(object, "log_group"));
         return name_if(names, "retention_days",
                        number_differs(object, "retention_days", json_get(group, "retentionInDays")));
     }

@@ -369,6 +369,20 @@ static void join_launch(struct launch *launches, size_t *count, struct object *o
     launch->likeness = likeness;
 }
 
+size_t instances_launch_count(struct memories_call *call, json_object *const *inputs, size_t count)
+{
+    struct object *objects = plugin_host->allocate(call, (count + 1) * sizeof *objects);
+    struct launch *launches = plugin_host->allocate(call, (count + 1) * sizeof *launches);
+    size_t launch_count = 0;
+    for (size_t i = 0; objects && launches && i < count; i++) {
+        objects[i].inputs = inputs[i];
+        join_launch(launches, &launch_count, &objects[i], likeness_of(&objects[i]));
+    }
+    for (size_t i = 0; i < launch_count; i++)
+        free(launches[i].likeness);
+    return launch_count;
+}
+
 /* Of nodes launched together some may be seen sooner than others; as long as one is missing, asking again under another
  * token could make it twice. */
 static int32_t adopt_launched(struct objects *objects)

@@ -24,6 +24,8 @@ extern const struct kind kind_instance;
 /* The node that a listed instance is, by its marks: "node1", with the beginning of its token. In the call's memory; NULL: none
  * of ours. */
 const char *instance_node(struct memories_call *call, json_object *instance, const char **token);
+/* By how many requests nodes with these inputs (as lowered) are launched; 0: no memory. */
+size_t instances_launch_count(struct memories_call *call, json_object *const *inputs, size_t count);
 /* Whether it has gone, or is about to. */
 bool instance_is_gone(json_object *instance);
 

@@ -378,9 +378,22 @@ static int32_t check_existing(struct preparation *preparation)
     return MEMORIES_OK;
 }
 
+/* The calls of an earlier preflight don't count. */
+static int forget_asked(struct aws *aws)
+{
+    json_object *none = json_object_new_object();
+    pthread_mutex_lock(&aws->lock);
+    if (none) {
+        json_object_put(aws->asked);
+        aws->asked = none;
+    }
+    pthread_mutex_unlock(&aws->lock);
+    return none ? 0 : MEMORIES_NO_MEMORY;
+}
+
 static int32_t ask(struct preparation *preparation)
 {
-    if (ask_place(preparation) | machines_ask(preparation))
+    if (forget_asked(preparation->aws) | ask_place(preparation) | machines_ask(preparation))
         return plugin_no_memory(preparation->call);
     return questions_ask(&preparation->questions, preparation->aws, preparation->call, preparation->region);
 }

@@ -1,5 +1,5 @@
 # The simulator of AWS, and the scripts that use the provider against it.
-aws_tests = tests/end_to_end/aws_kit.sh tests/end_to_end/aws_life.sh tests/end_to_end/aws_plan.sh \
+aws_tests = tests/end_to_end/aws_calls.sh tests/end_to_end/aws_kit.sh tests/end_to_end/aws_life.sh tests/end_to_end/aws_doctor.sh tests/end_to_end/aws_plan.sh \
 	tests/end_to_end/aws_recover.sh \
 	tests/end_to_end/aws_simulator.sh
 TESTS += $(aws_tests)
