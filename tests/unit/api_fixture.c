@@ -83,6 +83,11 @@ void api_tear_down(void)
     ck_assert_int_eq(directory_remove(api_state_dir, NULL), 0);
 }
 
+const char *api_plugin_path(void)
+{
+    return plugin_path;
+}
+
 void api_lose_store(void)
 {
     static const char *const files[] = { "memories.db", "memories.db-wal", "memories.db-shm" };

@@ -21,6 +21,9 @@ void api_begin(void);
 void api_set_up(void);
 void api_tear_down(void);
 
+/* Where the plugins are. */
+const char *api_plugin_path(void);
+
 /* The store loses everything; secrets and cloud stay. */
 void api_lose_store(void);
 

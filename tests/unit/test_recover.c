@@ -6,6 +6,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/loader/loader.h"
 #include "tests/unit/api_fixture.h"
 
 static memories_deployment *recover(const char *id, const char *body, memories_error **error)
@@ -190,6 +191,26 @@ START_TEST(doubles_are_refused)
 }
 END_TEST
 
+/* The loader has each plugin once in a process: this one's is without the slot. */
+START_TEST(a_provider_that_finds_nothing_says_so)
+{
+    api_deploy("{fake_nodes: 1}");
+    struct plugin *provider = (struct plugin *)loader_open(MEMORIES_PLUGIN_PROVIDER, "fake", api_plugin_path(), NULL, NULL);
+    ck_assert_ptr_nonnull(provider);
+    provider->ops.provider.discover = NULL;
+    memories_error *error = NULL;
+    memories_config *config = api_config("fake", "{}");
+    ck_assert_ptr_null(memories_discover(context, config, &error));
+    ck_assert_int_eq(memories_error_code(error), MEMORIES_UNSUPPORTED);
+    ck_assert_str_eq(memories_error_message(error), "provider fake can't find what nobody has a record of");
+    memories_error_free(error);
+    memories_config_free(config);
+    api_lose_store();
+    expect_refused(api_id(), "{fake_nodes: 1}", MEMORIES_UNSUPPORTED, "provider fake can't find what nobody has a record of",
+                   "bring memories' state directory back from a backup, or remove the deployment by other means");
+}
+END_TEST
+
 int main(void)
 {
     api_begin();
@@ -203,6 +224,7 @@ int main(void)
     tcase_add_test(tests, differences_show);
     tcase_add_test(tests, wrong_ones_are_refused);
     tcase_add_test(tests, doubles_are_refused);
+    tcase_add_test(tests, a_provider_that_finds_nothing_says_so);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
