@@ -180,7 +180,7 @@ expect 0 memories list
 contains "$out" interrupted
 memories resume slow >"$test_dir/resumed" 2>&1 &
 resumed=$!
-is_resuming() { memories list | grep -q starting; }
+is_resuming() { memories list | grep -q resuming; }
 wait_until 60 is_resuming
 expect 5 memories stop slow
 contains "$err" "is being worked on by process $resumed of $(id -un) on $(uname -n) since 20"
