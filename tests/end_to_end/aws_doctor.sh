@@ -47,6 +47,10 @@ contains "$out" "failed: config.profile: there is no profile \"nobody\""
     contains "$out" "aws configure"
     expect 1 memories doctor aws --json
     contains "$out" '"well":false'
+    # What was found before the end is told by a plugin in a process of its own, too.
+    expect 1 memories --isolate aws doctor aws
+    contains "$out" "profile: default"
+    contains "$out" "failed: AWS credentials: no AWS credentials were found"
 ) || exit 1
 AWS_SECRET_ACCESS_KEY=wrong
 export AWS_SECRET_ACCESS_KEY
