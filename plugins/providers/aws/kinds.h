@@ -21,8 +21,8 @@ const char *log_group_arn(const struct objects *objects, const struct object *ob
 extern const struct kind kind_topic, kind_subscription, kind_alarm;
 /* instances.c */
 extern const struct kind kind_instance;
-/* The node that a listed instance is, by its marks: "node1", with the beginning of its token. In the call's memory; NULL: none
- * of ours. */
+/* The node that a listed instance is, by its marks: "node1", with the beginning of its token. In the call's memory;
+ * NULL: none of ours. */
 const char *instance_node(struct memories_call *call, json_object *instance, const char **token);
 /* By how many requests nodes with these inputs (as lowered) are launched; 0: no memory. */
 size_t instances_launch_count(struct memories_call *call, json_object *const *inputs, size_t count);
