@@ -1,6 +1,6 @@
 # The simulator of AWS, and the scripts that use the provider against it.
 aws_tests = tests/end_to_end/aws_kit.sh tests/end_to_end/aws_life.sh tests/end_to_end/aws_plan.sh \
-	tests/end_to_end/aws_simulator.sh
+	tests/end_to_end/aws_simulator.sh tests/end_to_end/aws_swarmed.sh
 TESTS += $(aws_tests)
 EXTRA_DIST += $(aws_tests) tests/aws.sh
 EXTRA_DIST += tests/simulators/aws/catalog.py tests/simulators/aws/check.py tests/simulators/aws/ec2.py \

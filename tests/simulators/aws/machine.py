@@ -6,8 +6,11 @@
     machine.py --write-files DIRECTORY
 
 DIRECTORY has the user data, and keeps what the machine writes to /etc, /opt, /usr/local, /var/lib and /var/log, where it sees
-layers of its own over this host's. Its network is its own, too; LINK is the other end of its interface. Packages can't be installed: their programs are this host's. --no-disks: what finds and
-mounts a second disk is left out. --write-files: that alone, as the machine's cloud-init does when it is called. SIGTERM shuts it down; when its standard input is closed, its power is cut.
+layers of its own over this host's; /var/lib/memories is a directory, for containers' layers can't lie over layers. Its network,
+processes and, where this user may make them, cgroups are its own, too; LINK is the other end of its interface. Packages can't be
+installed: their programs are this host's. --no-disks: what finds and mounts a second disk is left out. --write-files: that
+alone, as the machine's cloud-init does when it is called. SIGTERM shuts it down; when its standard input is closed, its power is
+cut.
 """
 
 import ctypes
@@ -19,10 +22,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 OWN = ("/etc", "/opt", "/usr/local", "/var/lib", "/var/log")
 UNITS = "/etc/systemd/system"
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWNET, MS_REC, MS_PRIVATE, PR_SET_PDEATHSIG = 0x20000, 0x4000000, 1 << 30, 0x4000, 1 << 18, 1
+DATA = "/var/lib/memories"
+CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = (
+    0x20000, 0x2000000, 0x4000000, 0x8000000, 0x20000000, 0x40000000)
+MS_BIND, MS_REC, MS_PRIVATE, PR_SET_PDEATHSIG = 0x1000, 0x4000, 1 << 18, 1
 GATEWAY, OPERATOR = "169.254.0.1", "203.0.113.1"
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -49,6 +56,9 @@ def separate(directory):
         os.makedirs(layer + "/work", exist_ok=True)
         options = f"lowerdir={own},upperdir={layer}/upper,workdir={layer}/work"
         checked(libc.mount(b"overlay", own.encode(), b"overlay", 0, options.encode()))
+    os.makedirs(directory + "/data", exist_ok=True)
+    os.makedirs(DATA, exist_ok=True)
+    checked(libc.mount((directory + "/data").encode(), DATA.encode(), None, MS_BIND, None))
 
 
 def connect(address, link):
@@ -63,6 +73,82 @@ def connect(address, link):
         route replace {address}/32 dev {link} src {OPERATOR}"""
     subprocess.run(["ip", "-batch", "-"], input=here, text=True, check=True)
     subprocess.run(["nsenter", f"--net=/proc/{os.getppid()}/ns/net", "ip", "-batch", "-"], input=there, text=True, check=True)
+
+
+class Cgroups:
+    """The machine's own, in every hierarchy: what its containers are counted in, below one that the host knows."""
+
+    def __init__(self):
+        self.mounts = []  # (mount point, file system, options)
+        with open("/proc/self/mounts", encoding="ascii") as file:
+            for _, point, kind, options, *_ in map(str.split, file):
+                if kind in ("cgroup", "cgroup2"):
+                    self.mounts.append((point, kind, options if kind == "cgroup" else "rw"))
+        self.paths = [f"{point}/memories-machine-{os.getpid()}" for point, _, _ in self.mounts]
+
+    def make(self):
+        """Whether this user may."""
+        try:
+            for path in self.paths:
+                os.mkdir(path)
+        except OSError:
+            self.remove()
+        return bool(self.paths)
+
+    def enter(self):
+        """From then on they look like all there is."""
+        for path in self.paths:
+            above = os.path.dirname(path)
+            for setting in ("cpuset.cpus", "cpuset.mems"):
+                if os.path.exists(f"{path}/{setting}"):
+                    with open(f"{above}/{setting}", encoding="ascii") as file, open(f"{path}/{setting}", "w", encoding="ascii") as to:
+                        to.write(file.read())
+            leaf = path
+            if os.path.exists(f"{path}/cgroup.subtree_control"):  # there, processes live in leaves only
+                leaf = f"{path}/init"
+                os.mkdir(leaf)
+            with open(f"{leaf}/cgroup.procs", "w", encoding="ascii") as file:
+                file.write("0")
+        checked(libc.unshare(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWIPC))
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", "/sys/fs/cgroup"], check=True)
+        for point, kind, options in self.mounts:
+            os.makedirs(point, exist_ok=True)
+            subprocess.run(["mount", "-t", kind, "-o", options, "none", point], check=True)
+            if os.path.exists(f"{point}/cgroup.subtree_control"):
+                with open(f"{point}/cgroup.controllers", encoding="ascii") as file:
+                    for controller in file.read().split():
+                        with open(f"{point}/cgroup.subtree_control", "w", encoding="ascii") as to:
+                            to.write(f"+{controller}")
+
+    def remove(self):
+        for path in self.paths:
+            for directory, _, _ in os.walk(path, topdown=False):
+                for _ in range(100):  # dying processes hold them for a moment, and nothing tells when they are gone
+                    try:
+                        os.rmdir(directory)
+                        break
+                    except OSError:
+                        time.sleep(0.05)
+        self.paths = []
+
+
+def become_first():
+    """Everything that follows is in the machine: it is its first process, with which all others end."""
+    cgroups = Cgroups()
+    has_cgroups = cgroups.make()
+    checked(libc.unshare(CLONE_NEWPID))
+    first = os.fork()
+    if first:
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGTERM))
+        os.close(0)
+        os.waitpid(first, 0)
+        cgroups.remove()
+        os._exit(0)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if has_cgroups:
+        cgroups.enter()
+        for kind, point in (("proc", "/proc"), ("tmpfs", "/run")):
+            subprocess.run(["mount", "-t", kind, "none", point], check=True)
 
 
 class Unit(threading.Thread):
@@ -223,6 +309,7 @@ def main():
         return
     separate(machine.directory)
     connect(*words[1:])
+    become_first()
     machine.make_programs()
 
     def end(way):
