@@ -2,6 +2,7 @@
 # tests/aws.sh - the simulator of AWS (tests/simulators/aws), for tests and benchmarks; sourced after tests/env.sh
 #
 #     aws_machines            first of all: instances are to be machines (machines.py)
+#     aws_booted_machines     first of all: they are to boot a systemd and a cloud-init of their own
 #     start_aws [OPTION…]     starts it, and points the environment at it
 #     aws_steer faults '[…]'  what goes wrong (faults.py); settings '{…}' (world.py)
 #     aws_look calls          what was called; requests; state: the objects that are there
@@ -25,7 +26,7 @@ aws_machines() {
     export MEMORIES_TEST_MACHINES
     if [ "$(id -u)" -eq 0 ]; then namespaces=-nm; else namespaces=-Urnm; fi
     # shellcheck disable=SC2016 # for the inner shell
-    made='ip link set lo up && ip address add 203.0.113.1/32 dev lo &&
+    made='ip link set lo up && ip address add 203.0.113.1/32 dev lo && ip address add 169.254.169.254/32 dev lo &&
         ip route add 198.51.100.0/24 dev lo src 203.0.113.1 && echo 1 >/proc/sys/net/ipv4/ip_forward &&
         nft add table ip aws && mount -t tmpfs memories "$MEMORIES_TEST_MACHINES"'
     unshare $namespaces sh -c "$made" 2>"$test_dir/err" || skip "no namespaces with a network of their own: $(cat "$test_dir/err")"
@@ -33,11 +34,30 @@ aws_machines() {
     exit $?
 }
 
+# machine_root - sets $machine_root to what tests/machine/make_root.sh has made; skips where there is nothing, or an old one
+machine_root() {
+    for machine_root in "${MEMORIES_MACHINE_ROOT:-}" "$srcdir/build/machine-root" "$srcdir/../machine-root"; do
+        [ -z "$machine_root" ] || [ ! -e "$machine_root/etc/memories-machine-root" ] || break
+    done
+    if [ "$(cat "$machine_root/etc/memories-machine-root" 2>/dev/null)" != "$(sha256sum "$srcdir/tests/machine/make_root.sh" | cut -c 1-16)" ]; then
+        skip "there is no root file system for machines, or an old one: as root, tests/machine/make_root.sh ${MEMORIES_MACHINE_ROOT:-}"
+    fi
+}
+
+aws_booted_machines() {
+    [ "$(id -u)" -eq 0 ] || skip "not root"
+    command -v systemd-nspawn >/dev/null || skip "systemd-nspawn is not installed (apt-get install systemd-container)"
+    machine_root
+    aws_machine_root=$machine_root
+    aws_machines
+}
+
 start_aws() {
     models=$(shared_directory)
     mkfifo "$test_dir/aws.input"
     python3 "$srcdir/tests/simulators/aws/simulator.py" --port-file "$test_dir/aws.port" \
-        ${models:+--models "$models/specs/aws"} ${MEMORIES_TEST_MACHINES:+--machines "$MEMORIES_TEST_MACHINES"} "$@" <"$test_dir/aws.input" >"$test_dir/aws.log" 2>&1 &
+        ${models:+--models "$models/specs/aws"} ${MEMORIES_TEST_MACHINES:+--machines "$MEMORIES_TEST_MACHINES"} \
+        ${aws_machine_root:+--machine-root "$aws_machine_root"} "$@" <"$test_dir/aws.input" >"$test_dir/aws.log" 2>&1 &
     # It ends when the last one that holds this closes it: this shell.
     exec 7>"$test_dir/aws.input"
     wait_until 20 test -s "$test_dir/aws.port"

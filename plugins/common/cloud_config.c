@@ -160,28 +160,7 @@ static bool is_own_package(const char *name)
     return false;
 }
 
-static void append_packages(struct plugin_text *script, json_object *packages)
-{
-    struct plugin_text names = PLUGIN_TEXT(script->call), commands = PLUGIN_TEXT(script->call);
-    for (size_t i = 0; i < json_count(packages); i++) {
-        const char *name = name_of(json_at(packages, i));
-        json_object *wanted = json_get_array(json_at(packages, i), "commands");
-        if (is_own_package(name))
-            continue;
-        plugin_text_append(&names, " ");
-        append_shell(&names, name);
-        for (size_t c = 0; c < json_count(wanted); c++) {
-            plugin_text_append(&commands, " ");
-            append_shell(&commands, string_at(wanted, c));
-        }
-    }
-    const char *name_list = plugin_text_take(&names), *command_list = plugin_text_take(&commands);
-    script->failed |= !name_list || !command_list;
-    if (!script->failed)
-        plugin_text_printf(script, "packages=\"%s\"\ncommands=\"%s\"\n", name_list, command_list);
-}
-
-/* Services that packages bring are not wanted as they come: ours run instead. */
+/* Services that packages bring are not wanted as they come, even when the image has them: ours run instead. */
 static const char install_part[] =
     "missing() {\n"
     "    for command in $commands; do\n"
@@ -202,11 +181,34 @@ static const char install_part[] =
     "        sleep 5\n"
     "    done\n"
     "    rm -f /usr/sbin/policy-rc.d\n"
-    "    for unit in $(eval \"dpkg -L $packages\" |\n"
-    "        sed -n 's|^\\(/usr\\)\\{0,1\\}/lib/systemd/system/\\([^/@]*\\.\\(service\\|socket\\)\\)$|\\2|p'); do\n"
-    "        systemctl disable --now \"$unit\" || true\n"
-    "    done\n"
-    "fi\n";
+    "fi\n"
+    "for unit in $(eval \"dpkg -L $packages\" |\n"
+    "    sed -n 's#^\\(/usr\\)\\{0,1\\}/lib/systemd/system/\\([^/@]*\\.\\(service\\|socket\\)\\)$#\\2#p'); do\n"
+    "    systemctl disable --now \"$unit\" || true\n"
+    "done\n";
+
+static void append_packages(struct plugin_text *script, json_object *packages)
+{
+    struct plugin_text names = PLUGIN_TEXT(script->call), commands = PLUGIN_TEXT(script->call);
+    for (size_t i = 0; i < json_count(packages); i++) {
+        const char *name = name_of(json_at(packages, i));
+        json_object *wanted = json_get_array(json_at(packages, i), "commands");
+        if (is_own_package(name))
+            continue;
+        plugin_text_append(&names, " ");
+        append_shell(&names, name);
+        for (size_t c = 0; c < json_count(wanted); c++) {
+            plugin_text_append(&commands, " ");
+            append_shell(&commands, string_at(wanted, c));
+        }
+    }
+    if (!names.length)
+        return;
+    const char *name_list = plugin_text_take(&names), *command_list = plugin_text_take(&commands);
+    script->failed |= !name_list || !command_list;
+    if (!script->failed)
+        plugin_text_printf(script, "packages=\"%s\"\ncommands=\"%s\"\n%s", name_list, command_list, install_part);
+}
 
 /* Once in the life of the node: what a command began is not begun again at the next boot. */
 static void append_commands(struct plugin_text *script, json_object *commands)
@@ -250,7 +252,6 @@ static void append_services(struct plugin_text *script, json_object *services)
 static const char *script_of(struct memories_call *call, const struct cloud_config *config)
 {
     struct plugin_text script = PLUGIN_TEXT(call);
-    json_object *packages = json_get_array(config->bootstrap, "packages");
     plugin_text_append(&script, "#!/bin/sh\n"
                                 "# Made by memories: installs, prepares and starts what this node runs.\n"
                                 "set -u\n"
@@ -258,10 +259,7 @@ static const char *script_of(struct memories_call *call, const struct cloud_conf
                                 "mkdir -p " CLOUD_DATA_DIRECTORY " " CLOUD_LOG_DIRECTORY "\n"
                                 "exec >>" CLOUD_LOG_DIRECTORY "/bootstrap.log 2>&1\n"
                                 "fail() { echo \"memories: $*\"; exit 1; }\n");
-    if (json_count(packages)) {
-        append_packages(&script, packages);
-        plugin_text_append(&script, install_part);
-    }
+    append_packages(&script, json_get_array(config->bootstrap, "packages"));
     append_commands(&script, json_get_array(config->bootstrap, "commands"));
     append_services(&script, json_get_array(config->bootstrap, "services"));
     if (config->finally)

@@ -16,7 +16,7 @@ suite=bookworm
 # What an image has, and what nodes install by themselves. debootstrap does not see that python3-cryptography, which
 # cloud-init needs, needs python3-cffi-backend.
 image_packages=systemd,systemd-sysv,dbus,udev,cloud-init,python3-cffi-backend,iproute2,netbase,ca-certificates,curl,procps
-image_packages=$image_packages,kmod,e2fsprogs,fdisk,logrotate,python3
+image_packages=$image_packages,kmod,e2fsprogs,fdisk,logrotate,python3,openssh-server
 node_packages='etcd-server docker.io iptables python3'
 
 # Another text of this script makes another root.
@@ -74,6 +74,21 @@ network: {config: disabled}
 apt: {preserve_sources_list: true}
 locale: C.UTF-8
 CONFIGURATION
+# systemd-nspawn mounts cgroups of version 1 for reading only; on a machine, Docker may make some.
+cat >"$draft/etc/systemd/system/writable-cgroups.service" <<'UNIT'
+[Unit]
+DefaultDependencies=no
+Before=sysinit.target
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c "for one in cpu cpuacct cpuset memory devices freezer blkio pids; do \
+    [ ! -d /sys/fs/cgroup/$$one ] || mount -o remount,bind,rw /sys/fs/cgroup/$$one; done"
+
+[Install]
+WantedBy=sysinit.target
+UNIT
+chroot "$draft" systemctl enable writable-cgroups.service
 : >"$draft/etc/machine-id"
 rm -f "$draft/etc/resolv.conf" "$draft/etc/hostname"
 : >"$draft/etc/resolv.conf"

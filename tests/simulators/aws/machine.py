@@ -13,7 +13,6 @@ alone, as the machine's cloud-init does when it is called. SIGTERM shuts it down
 cut.
 """
 
-import ctypes
 import gzip
 import json
 import os
@@ -22,16 +21,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
+
+import host
 
 OWN = ("/etc", "/opt", "/usr/local", "/var/lib", "/var/log")
 UNITS = "/etc/systemd/system"
 DATA = "/var/lib/memories"
-CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = (
-    0x20000, 0x2000000, 0x4000000, 0x8000000, 0x20000000, 0x40000000)
-MS_BIND, MS_REC, MS_PRIVATE, PR_SET_PDEATHSIG = 0x1000, 0x4000, 1 << 18, 1
-GATEWAY, OPERATOR = "169.254.0.1", "203.0.113.1"
-libc = ctypes.CDLL(None, use_errno=True)
 
 # Programs of a machine that this one has not.
 STUBS = {"systemctl": "printf '%s\\n' \"$*\" >\"$MACHINE/control\"",
@@ -41,114 +36,14 @@ STUBS = {"systemctl": "printf '%s\\n' \"$*\" >\"$MACHINE/control\"",
          "curl": "echo 'there is no internet' >&2; exit 6"}
 
 
-def checked(result):
-    if result:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
 def separate(directory):
-    """Own names, and own layers over the directories that a machine writes to."""
-    checked(libc.unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWNET))
-    checked(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+    """Own layers over the directories that a machine writes to."""
+    host.separate(host.CLONE_NEWUTS)
     for own in OWN:
-        layer = os.path.join(directory, "disk" + own.replace("/", "-"))
-        os.makedirs(layer + "/upper", exist_ok=True)
-        os.makedirs(layer + "/work", exist_ok=True)
-        options = f"lowerdir={own},upperdir={layer}/upper,workdir={layer}/work"
-        checked(libc.mount(b"overlay", own.encode(), b"overlay", 0, options.encode()))
+        host.overlay(own, directory + "/disk" + own.replace("/", "-"), own)
     os.makedirs(directory + "/data", exist_ok=True)
     os.makedirs(DATA, exist_ok=True)
-    checked(libc.mount((directory + "/data").encode(), DATA.encode(), None, MS_BIND, None))
-
-
-def connect(address, link):
-    """To the network of who started this, which routes."""
-    here = f"""link set lo up
-        link add eth0 type veth peer name {link} netns {os.getppid()}
-        address add {address}/32 dev eth0
-        link set eth0 up
-        route add default via {GATEWAY} dev eth0 onlink"""
-    there = f"""address add {GATEWAY}/32 dev {link}
-        link set {link} up
-        route replace {address}/32 dev {link} src {OPERATOR}"""
-    subprocess.run(["ip", "-batch", "-"], input=here, text=True, check=True)
-    subprocess.run(["nsenter", f"--net=/proc/{os.getppid()}/ns/net", "ip", "-batch", "-"], input=there, text=True, check=True)
-
-
-class Cgroups:
-    """The machine's own, in every hierarchy: what its containers are counted in, below one that the host knows."""
-
-    def __init__(self):
-        self.mounts = []  # (mount point, file system, options)
-        with open("/proc/self/mounts", encoding="ascii") as file:
-            for _, point, kind, options, *_ in map(str.split, file):
-                if kind in ("cgroup", "cgroup2"):
-                    self.mounts.append((point, kind, options if kind == "cgroup" else "rw"))
-        self.paths = [f"{point}/memories-machine-{os.getpid()}" for point, _, _ in self.mounts]
-
-    def make(self):
-        """Whether this user may."""
-        try:
-            for path in self.paths:
-                os.mkdir(path)
-        except OSError:
-            self.remove()
-        return bool(self.paths)
-
-    def enter(self):
-        """From then on they look like all there is."""
-        for path in self.paths:
-            above = os.path.dirname(path)
-            for setting in ("cpuset.cpus", "cpuset.mems"):
-                if os.path.exists(f"{path}/{setting}"):
-                    with open(f"{above}/{setting}", encoding="ascii") as file, open(f"{path}/{setting}", "w", encoding="ascii") as to:
-                        to.write(file.read())
-            leaf = path
-            if os.path.exists(f"{path}/cgroup.subtree_control"):  # there, processes live in leaves only
-                leaf = f"{path}/init"
-                os.mkdir(leaf)
-            with open(f"{leaf}/cgroup.procs", "w", encoding="ascii") as file:
-                file.write("0")
-        checked(libc.unshare(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWIPC))
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", "/sys/fs/cgroup"], check=True)
-        for point, kind, options in self.mounts:
-            os.makedirs(point, exist_ok=True)
-            subprocess.run(["mount", "-t", kind, "-o", options, "none", point], check=True)
-            if os.path.exists(f"{point}/cgroup.subtree_control"):
-                with open(f"{point}/cgroup.controllers", encoding="ascii") as file:
-                    for controller in file.read().split():
-                        with open(f"{point}/cgroup.subtree_control", "w", encoding="ascii") as to:
-                            to.write(f"+{controller}")
-
-    def remove(self):
-        for path in self.paths:
-            for directory, _, _ in os.walk(path, topdown=False):
-                for _ in range(100):  # dying processes hold them for a moment, and nothing tells when they are gone
-                    try:
-                        os.rmdir(directory)
-                        break
-                    except OSError:
-                        time.sleep(0.05)
-        self.paths = []
-
-
-def become_first():
-    """Everything that follows is in the machine: it is its first process, with which all others end."""
-    cgroups = Cgroups()
-    has_cgroups = cgroups.make()
-    checked(libc.unshare(CLONE_NEWPID))
-    first = os.fork()
-    if first:
-        signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGTERM))
-        os.close(0)
-        os.waitpid(first, 0)
-        cgroups.remove()
-        os._exit(0)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if has_cgroups:
-        cgroups.enter()
-        for kind, point in (("proc", "/proc"), ("tmpfs", "/run")):
-            subprocess.run(["mount", "-t", kind, "none", point], check=True)
+    host.mount(DATA, None, directory + "/data", host.MS_BIND)
 
 
 class Unit(threading.Thread):
@@ -175,8 +70,9 @@ class Unit(threading.Thread):
         environment.update(word.replace("%%", "%").partition("=")[::2] for word in self.settings["Environment"])
 
         def prepare():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
             os.setsid()
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            host.libc.prctl(host.PR_SET_PDEATHSIG, signal.SIGKILL)
 
         return subprocess.Popen(self.words(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                                 cwd=self.settings.get("WorkingDirectory", "/"), preexec_fn=prepare)
@@ -201,9 +97,9 @@ class Unit(threading.Thread):
                 return
             self.ended.wait(pause_s)
 
-    def stop(self, way=signal.SIGTERM):
+    def stop(self):
         self.ended.set()
-        for signal_number, wait_s in ((way, int(self.settings.get("TimeoutStopSec", "90000ms")[:-2]) / 1000),
+        for signal_number, wait_s in ((signal.SIGTERM, int(self.settings.get("TimeoutStopSec", "90000ms")[:-2]) / 1000),
                                       (signal.SIGKILL, 5)):
             if self.process and self.process.poll() is None:
                 try:
@@ -277,7 +173,7 @@ class Machine:
     def boot(self):
         given, booted = self.user_data(), os.path.exists(f"{self.directory}/booted")
         name = given["hostname"].encode()
-        checked(libc.sethostname(name, len(name)))
+        host.checked(host.libc.sethostname(name, len(name)))
         if self.has_disks:
             for command in given.get("bootcmd", []):
                 subprocess.run(command, check=True)
@@ -292,9 +188,9 @@ class Machine:
                 if name.startswith("memories-"):
                     self.control(f"start {name}")
 
-    def stop(self, way):
+    def stop(self):
         with self.lock:
-            stopping = [threading.Thread(target=unit.stop, args=(way,)) for unit in self.units.values()]
+            stopping = [threading.Thread(target=unit.stop) for unit in self.units.values()]
             for thread in stopping:
                 thread.start()
             for thread in stopping:
@@ -308,20 +204,13 @@ def main():
         machine.write_files(machine.user_data())
         return
     separate(machine.directory)
-    connect(*words[1:])
-    become_first()
+    host.connect(*words[1:])
+    host.fork_first().show()
     machine.make_programs()
-
-    def end(way):
-        machine.stop(way)
-        os._exit(0)
-
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=end, args=(signal.SIGTERM,)).start())
     threading.Thread(target=machine.listen, daemon=True).start()
     threading.Thread(target=machine.boot, daemon=True).start()
-    while sys.stdin.buffer.read1(4096):
-        pass
-    end(signal.SIGKILL)
+    signal.sigwait([signal.SIGTERM])
+    machine.stop()
 
 
 if __name__ == "__main__":

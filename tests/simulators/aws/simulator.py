@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Amazon Web Services, as far as the provider needs it, on a loopback port.
 
-    simulator.py --port-file FILE [--models DIRECTORY] [--latency MS] [--machines DIRECTORY]
+    simulator.py --port-file FILE [--models DIRECTORY] [--latency MS] [--machines DIRECTORY [--machine-root ROOT]]
 
 Standard library only. It checks signatures, parameters (against the vendor's own description where --models has it),
 states, dependencies, limits, tokens and tags, and gives errors as AWS does. The one account has the access key
@@ -9,7 +9,8 @@ AKIASIMULATOR with the secret "simulated secret".
 
 A test steers it at /simulator/…: PUT faults (faults.py), PUT settings (world.py), PUT metrics ([[namespace, name, instance,
 seconds ago, value]]), PUT logs ([[group, stream, seconds ago, text]]), GET calls, DELETE calls, GET state, GET requests. It
-ends when its standard input is closed. With --machines the instances are machines that run their user data (machines.py).
+ends when its standard input is closed. With --machines the instances are machines that run their user data (machines.py), with --machine-root
+booted ones that ask their metadata service for it (metadata.py).
 """
 
 import argparse
@@ -30,6 +31,7 @@ import elsewhere  # noqa: E402
 import faults  # noqa: E402
 import instances  # noqa: E402
 import machines  # noqa: E402
+import metadata  # noqa: E402
 import model  # noqa: E402
 import services  # noqa: E402
 import signature  # noqa: E402
@@ -57,7 +59,7 @@ class Account(World):
         self.calls = []       # (service, action, code)
         self.requests = []    # {"service", "action", "parameters"}
         self.caller = None
-        self.machines = machines.Machines(options.machines) if options.machines else None
+        self.machines = machines.Machines(options.machines, options.machine_root) if options.machines else None
         self.late = []        # zones where the next launch fails after its reply
 
     def take_late_failure(self, zone):
@@ -305,9 +307,12 @@ def main():
     parser.add_argument("--port-file", required=True)
     parser.add_argument("--models")
     parser.add_argument("--machines", help="directory of their disks")
+    parser.add_argument("--machine-root", help="what they boot; the metadata service is at its address then")
     parser.add_argument("--latency", type=float, default=0, help="milliseconds before each reply")
     options = parser.parse_args()
     Handler.account = Account(options)
+    if options.machine_root:
+        metadata.serve(Handler.account)
     server = Server(("127.0.0.1", 0), Handler)
     draft = options.port_file + ".new"
     with open(draft, "w", encoding="ascii") as file:
