@@ -4,6 +4,7 @@
 #     aws_machines            first of all: instances are to be machines (machines.py)
 #     aws_booted_machines     first of all: they are to boot a systemd and a cloud-init of their own
 #     start_aws [OPTION…]     starts it, and points the environment at it
+#     start_moto              instead: an emulator that others wrote, where it is installed; nothing of the following
 #     aws_steer faults '[…]'  what goes wrong (faults.py); settings '{…}' (world.py)
 #     aws_look calls          what was called; requests; state: the objects that are there
 #     aws_forget              forgets the calls so far
@@ -61,7 +62,24 @@ start_aws() {
     # It ends when the last one that holds this closes it: this shell.
     exec 7>"$test_dir/aws.input"
     wait_until 20 test -s "$test_dir/aws.port"
-    aws_url=http://127.0.0.1:$(cat "$test_dir/aws.port")
+    use_aws "http://127.0.0.1:$(cat "$test_dir/aws.port")"
+}
+
+start_moto() {
+    command -v moto_server >/dev/null || skip "moto_server is not installed (pip install 'moto[server]')"
+    moto_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    # It ends with this shell, when all that was deployed has been deleted.
+    MOTO_IAM_LOAD_MANAGED_POLICIES=true python3 -c 'import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 15)  # PR_SET_PDEATHSIG, SIGTERM
+os.execvp(sys.argv[1], sys.argv[1:])' moto_server -H 127.0.0.1 -p "$moto_port" >"$test_dir/moto.log" 2>&1 &
+    moto_answers() { python3 -c 'import sys, urllib.request as u; u.urlopen(sys.argv[1])' "http://127.0.0.1:$moto_port/moto-api/" 2>/dev/null; }
+    wait_until 60 moto_answers
+    use_aws "http://127.0.0.1:$moto_port"
+}
+
+# use_aws URL: the environment points there, and only there
+use_aws() {
+    aws_url=$1
     clear_aws_environment
     export AWS_ENDPOINT_URL="$aws_url" AWS_REGION=us-west-2 AWS_DEFAULT_REGION=us-west-2 \
         AWS_ACCESS_KEY_ID=AKIASIMULATOR AWS_SECRET_ACCESS_KEY='simulated secret'
@@ -102,10 +120,12 @@ import base64, gzip, json, sys, urllib.request
 def look(what):
     return json.load(urllib.request.urlopen(f"{sys.argv[1]}/simulator/{what}"))
 
-def user_data(request):
+def user_data_text(request):
     data = base64.b64decode(request["parameters"]["UserData"])
-    data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    return json.loads(data.decode().removeprefix("#cloud-config\n"))
+    return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
+
+def user_data(request):
+    return json.loads(user_data_text(request).removeprefix("#cloud-config\n"))
 
 state, requests = look("state"), look("requests")
 calls = [call["action"] for call in look("calls")]
