@@ -7,6 +7,8 @@ start_aws
 python3 -c 'import botocore' 2>/dev/null || skip "python3 has no botocore"
 expect 0 python3 "$srcdir/tests/simulators/aws/check.py" "$aws_url"
 echo "$out"
+# Of what is simulated, everything was asked and answered.
+aws_is 'sorted({tuple(one) for one in look("actions")} - {(one["service"], one["action"]) for one in look("calls") if one["result"] == "ok"})' '[]'
 [ -n "$(shared_directory)" ] || echo "skipped: the vendor's models (shared/specs/aws) are not here"
 
 # The same through the vendor's command line, which signs and parses by other ways than botocore's defaults.

@@ -8,9 +8,9 @@ states, dependencies, limits, tokens and tags, and gives errors as AWS does. The
 AKIASIMULATOR with the secret "simulated secret".
 
 A test steers it at /simulator/…: PUT faults (faults.py), PUT settings (world.py), PUT metrics ([[namespace, name, instance,
-seconds ago, value]]), PUT logs ([[group, stream, seconds ago, text]]), GET calls, DELETE calls, GET state, GET requests. It
-ends when its standard input is closed. With --machines the instances are machines that run their user data (machines.py), with --machine-root
-booted ones that ask their metadata service for it (metadata.py).
+seconds ago, value]]), PUT logs ([[group, stream, seconds ago, text]]), GET calls, DELETE calls, GET state, GET requests,
+GET actions (that are simulated). It ends when its standard input is closed. With --machines the instances are machines that
+run their user data (machines.py), with --machine-root booted ones that ask their metadata service for it (metadata.py).
 """
 
 import argparse
@@ -20,6 +20,7 @@ import socket
 import sys
 import threading
 import time
+import types
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -73,6 +74,13 @@ class Account(World):
                     return getattr(module, action)
             return None
         return getattr(services, f"{service}_{action}", None)
+
+    @staticmethod
+    def actions():
+        """All that are simulated: [service, action]."""
+        own = [["ec2", name] for module in (ec2, instances, catalog) for name, thing in vars(module).items()
+               if name[:1].isupper() and isinstance(thing, types.FunctionType) and thing.__module__ == module.__name__]
+        return own + [name.split("_") for name in vars(services) if name.count("_") == 1 and name.split("_")[1][:1].isupper()]
 
     def zone_of(self, action, parameters):
         if action != "RunInstances":
@@ -275,6 +283,8 @@ class Handler(BaseHTTPRequestHandler):
                 answer = [{"service": service, "action": action, "result": code} for service, action, code in account.calls]
             elif what == "requests":
                 answer = account.requests
+            elif what == "actions":
+                answer = account.actions()
             elif what == "state":
                 answer = self.state()
             else:
