@@ -202,7 +202,7 @@ static void append_packages(struct plugin_text *script, json_object *packages)
             append_shell(&commands, string_at(wanted, c));
         }
     }
-    if (!names.length)
+    if (!names.length && !names.failed)
         return;
     const char *name_list = plugin_text_take(&names), *command_list = plugin_text_take(&commands);
     script->failed |= !name_list || !command_list;
