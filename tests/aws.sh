@@ -57,7 +57,7 @@ start_aws() {
     models=$(shared_directory)
     mkfifo "$test_dir/aws.input"
     python3 "$srcdir/tests/simulators/aws/simulator.py" --port-file "$test_dir/aws.port" \
-        ${models:+--models "$models/specs/aws"} ${MEMORIES_TEST_MACHINES:+--machines "$MEMORIES_TEST_MACHINES"} \
+        --policy "$srcdir/docs/providers/aws-policy.json" ${models:+--models "$models/specs/aws"} ${MEMORIES_TEST_MACHINES:+--machines "$MEMORIES_TEST_MACHINES"} \
         ${aws_machine_root:+--machine-root "$aws_machine_root"} "$@" <"$test_dir/aws.input" >"$test_dir/aws.log" 2>&1 &
     # It ends when the last one that holds this closes it: this shell.
     exec 7>"$test_dir/aws.input"

@@ -3,7 +3,7 @@
 . "${srcdir:-.}/tests/env.sh"
 . "$srcdir/tests/aws.sh"
 
-start_aws
+start_aws --policy "" # AWS's client asks for more than the provider does
 python3 -c 'import botocore' 2>/dev/null || skip "python3 has no botocore"
 expect 0 python3 "$srcdir/tests/simulators/aws/check.py" "$aws_url"
 echo "$out"
