@@ -32,8 +32,7 @@ uint32_t work_flags(const struct session *session)
            (session_has(session, OPTION_KEEP_ON_FAILURE) ? MEMORIES_KEEP_ON_FAILURE : 0);
 }
 
-/* Whether nothing is left to do. Stopping and deleting, for example, are over when the library returns. */
-static bool is_over(const memories_deployment *deployment)
+bool work_is_over(const memories_deployment *deployment)
 {
     static const char *const over[] = { "running", "stopped", "deleted" };
     const char *status = memories_deployment_status(deployment);
@@ -48,7 +47,7 @@ int work_end(struct session *session, const memories_deployment *deployment, mem
     progress_end(&session->progress, deployment != NULL);
     if (!deployment)
         return report_error(session, error);
-    if (!session_has(session, OPTION_NO_WAIT) || is_over(deployment))
+    if (!session_has(session, OPTION_NO_WAIT) || work_is_over(deployment))
         return EXIT_OK;
     return background_resume(session, memories_deployment_id(deployment));
 }

@@ -20,6 +20,9 @@ void work_catch_interrupts(struct session *session);
 /* MEMORIES_NO_WAIT and MEMORIES_KEEP_ON_FAILURE, as the command line says. */
 uint32_t work_flags(const struct session *session);
 
+/* Whether nothing is left to do. */
+bool work_is_over(const memories_deployment *deployment);
+
 /* Takes over and reports `error` when there is no deployment. With --no-wait, what is left to do is begun in the
  * background. Returns the exit code; when it is EXIT_OK, the deployment can be printed. */
 int work_end(struct session *session, const memories_deployment *deployment, memories_error *error);

@@ -23,5 +23,5 @@ SH_LOG_COMPILER = $(SHELL)
 # The time limits of Check's tests are there to end what hangs: a busy machine must not come near them.
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' builddir='$(builddir)'; export srcdir builddir; \
 	CK_TIMEOUT_MULTIPLIER=$${CK_TIMEOUT_MULTIPLIER:-5}; export CK_TIMEOUT_MULTIPLIER; \
-	CC='$(CC)' CXX='$(CXX)' NM='$(NM)'; export CC CXX NM;
+	CC='$(CC)' CXX='$(CXX)' NM='$(NM)' SANITIZE='$(SANITIZE)'; export CC CXX NM SANITIZE;
 TESTS += $(check_PROGRAMS)

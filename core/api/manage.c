@@ -12,14 +12,30 @@
 /* ---- Changing what is wanted ---- */
 
 struct change {
-    const char *event;  /* in the audit trail, and the topology's reason */
-    const char *goal;   /* NULL: as recorded */
-    const char *status; /* while under way; NULL: by the goal */
+    const char *event; /* in the audit trail, and the topology's reason */
+    const char *goal;  /* NULL: as recorded */
 };
 
-static const char *status_under_way(const char *goal)
+static bool is_under_way(const char *status)
 {
-    return !strcmp(goal, "deleted") ? "deleting" : !strcmp(goal, "stopped") ? "stopping" : "starting";
+    static const char *const under_way[] = { "deploying", "updating", "scaling",  "healing",
+                                             "resuming",  "stopping", "deleting" };
+    for (size_t i = 0; i < ARRAY_COUNT(under_way); i++)
+        if (!strcmp(status, under_way[i]))
+            return true;
+    return false;
+}
+
+/* What is resumed goes on under its own name where that is known. */
+static const char *status_under_way(const struct change *change, json_object *record)
+{
+    const char *recorded = json_get_string(record, "status");
+    if (!change->goal && (is_under_way(recorded) || !strcmp(recorded, "starting")))
+        return recorded;
+    const char *goal = change->goal ? change->goal : json_get_string(record, "goal");
+    if (!strcmp(goal, "running"))
+        return change->goal ? "starting" : "resuming";
+    return !strcmp(goal, "deleted") ? "deleting" : "stopping";
 }
 
 static int refuse_undelete(struct session *session, const struct change *change, memories_error **error)
@@ -51,10 +67,13 @@ static int carry_out(struct session *session, const struct change *change, uint3
         return failed;
     const char *goal = change->goal ? change->goal : json_get_string(session->record, "goal");
     session->reason = change->event;
-    failed = session_set_goal(session, goal, status_under_way(goal), error);
+    failed = session_set_goal(session, goal, status_under_way(change, session->record), error);
     if (failed)
         return failed;
     session_audit(session, change->event, NULL);
+    /* Switching off and removing is all there is to do: whoever doesn't wait leaves it to memories_resume. */
+    if (flags & MEMORIES_NO_WAIT && change->goal && strcmp(goal, "running") != 0)
+        return 0;
     return session_realize(session, !(flags & MEMORIES_NO_WAIT), error);
 }
 
@@ -124,16 +143,6 @@ static bool is_settled(const char *status)
     static const char *const settled[] = { "running", "stopped", "degraded", "starting" };
     for (size_t i = 0; i < ARRAY_COUNT(settled); i++)
         if (!strcmp(status, settled[i]))
-            return true;
-    return false;
-}
-
-static bool is_under_way(const char *status)
-{
-    static const char *const under_way[] = { "deploying", "updating",  "scaling",
-                                             "healing",   "stopping", "deleting" };
-    for (size_t i = 0; i < ARRAY_COUNT(under_way); i++)
-        if (!strcmp(status, under_way[i]))
             return true;
     return false;
 }

@@ -184,8 +184,9 @@ MEMORIES_API char *memories_plan(memories_context *context, const memories_confi
 
 #define MEMORIES_KEEP_ON_FAILURE 1u /* deploy: leave what was made when it fails, for looking at and resuming */
 /* Return when everything is made and switched on. Whether it works as a whole is not waited for: the status stays "starting"
- * ("scaling", "healing") until memories_resume has done that. When nodes have to be let go first (update, scale, heal), return
- * when the change is checked and on record, and leave all of it to memories_resume. Not for stop and delete. */
+ * ("scaling", "healing") until memories_resume has done that. When nodes have to be let go first (update, scale, heal), and
+ * for stop and delete ("stopping", "deleting"), return when the change is checked and on record, and leave all of it to
+ * memories_resume. */
 #define MEMORIES_NO_WAIT 2u
 
 /* Deploys and waits until the topology says that it works. When it fails, what was made is removed again unless
@@ -233,7 +234,7 @@ MEMORIES_API memories_deployment *memories_heal(memories_context *context, const
                                                 memories_error **error);
 
 /* Switches all nodes off, keeping data and identity; on again; removes everything. The deployment returned is the state
- * after the work. Deleting what is already gone is MEMORIES_NOT_FOUND. */
+ * after the work, or with MEMORIES_NO_WAIT before it. Deleting what is already gone is MEMORIES_NOT_FOUND. */
 MEMORIES_API memories_deployment *memories_stop(memories_context *context, const char *id, uint32_t flags,
                                                 memories_error **error);
 MEMORIES_API memories_deployment *memories_start(memories_context *context, const char *id, uint32_t flags,
@@ -265,7 +266,7 @@ MEMORIES_API const char *memories_deployment_id(const memories_deployment *deplo
 MEMORIES_API const char *memories_deployment_name(const memories_deployment *deployment);
 MEMORIES_API const char *memories_deployment_type(const memories_deployment *deployment); /* the topology */
 MEMORIES_API const char *memories_deployment_provider(const memories_deployment *deployment);
-/* deploying, running, degraded, updating, scaling, healing, stopping, stopped, starting, deleting, deleted, failed,
+/* deploying, running, degraded, updating, scaling, healing, resuming, stopping, stopped, starting, deleting, deleted, failed,
  * interrupted */
 MEMORIES_API const char *memories_deployment_status(const memories_deployment *deployment);
 /* RFC 3339, UTC: 2026-02-25T12:34:56Z */

@@ -95,10 +95,17 @@ static char *error_words(const memories_error *error)
                        cause ? ": " : "", cause ? cause : "");
 }
 
+/* What the core advises its users, with the plugin's author in mind, is nothing for the author. */
+static const char *hint_for_author(const memories_error *error)
+{
+    const char *hint = memories_error_hint(error);
+    return memories_error_code(error) == MEMORIES_INTERNAL && hint && strstr(hint, "plugin's author") ? NULL : hint;
+}
+
 void check_fail_error(struct check *check, const char *slot, memories_error *error)
 {
     AUTO_FREE char *words = error_words(error);
-    check_fail(check, slot, memories_error_hint(error), "%s", words ? words : memories_error_message(error));
+    check_fail(check, slot, hint_for_author(error), "%s", words ? words : memories_error_message(error));
     memories_error_free(error);
 }
 

@@ -17,6 +17,8 @@
 #include "sdk/check/rehearsal.h"
 #include "sdk/check/scene.h"
 
+extern const char schema_config[];
+
 /* ---- describe ---------------------------------------------------------------------------------------------------- */
 
 static json_object *describe(struct check *check)
@@ -39,6 +41,43 @@ static void check_properties(struct check *check, json_object *properties)
                          "the configuration key %s has no description", name);
 }
 
+/* Whether a value can be of both types, each a name or an array of names; NULL: any. */
+static bool types_meet(json_object *one, json_object *other)
+{
+    if (!one || !other)
+        return true;
+    if (json_object_is_type(one, json_type_array)) {
+        for (size_t i = 0; i < json_count(one); i++)
+            if (types_meet(json_object_array_get_idx(one, i), other))
+                return true;
+        return false;
+    }
+    if (json_object_is_type(other, json_type_array))
+        return types_meet(other, one);
+    const char *a = json_object_get_string(one), *b = json_object_get_string(other);
+    return !strcmp(a, b) || (!strcmp(a, "integer") && !strcmp(b, "number")) ||
+           (!strcmp(a, "number") && !strcmp(b, "integer"));
+}
+
+/* Keys of the core can be narrowed, not made into something else: no value would fit. */
+static void check_narrowed(struct check *check, json_object *properties)
+{
+    AUTO_JSON json_object *core = json_parse(schema_config, "the schema of configurations", NULL);
+    if (!properties || !core)
+        return;
+    json_object_object_foreach(properties, name, property) {
+        json_object *known = json_get(json_get(core, "properties"), name);
+        const char *reference = json_get_string(known, "$ref"), *slash = reference ? strrchr(reference, '/') : NULL;
+        if (slash)
+            known = json_get(json_get(core, "$defs"), slash + 1);
+        json_object *wanted = json_get(property, "type"), *is = json_get(known, "type");
+        if (!types_meet(wanted, is))
+            check_fail(check, "describe", "call it otherwise, or narrow what the core takes",
+                       "the configuration key %s is the core's, of type %s: with type %s no value fits", name,
+                       json_object_to_json_string(is), json_object_to_json_string(wanted));
+    }
+}
+
 void case_describe(struct check *check)
 {
     AUTO_JSON json_object *again = describe(check);
@@ -56,6 +95,7 @@ void case_describe(struct check *check)
     if (!schema)
         check_fail_error(check, "describe", error);
     schema_free(schema);
+    check_narrowed(check, json_get_object(json_get_object(check->plugin->description, "schema"), "properties"));
     check_properties(check, json_get_object(json_get_object(check->plugin->description, "schema"), "properties"));
     if (!json_get_string(check->plugin->description, "summary"))
         check_advise(check, "describe", "one line, for `memories plugins`", "the description has no summary");

@@ -25,6 +25,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct piece *_Atomic pieces; /* only ever grows: the signal handler reads it without the lock */
 static int report = -1;
 static _Thread_local const char *current_slot;
+static const char *awaited;
 
 void *guard_new(size_t bytes, size_t align, const char *what)
 {
@@ -108,6 +109,11 @@ static void on_crash(int number, siginfo_t *info, void *context)
         put(&line, current_slot);
         put(&line, "\"");
     }
+    if (awaited) {
+        put(&line, ", \"waits\": \"");
+        put(&line, awaited);
+        put(&line, "\"");
+    }
     if (number == SIGSYS) {
         put(&line, ", \"call\": \"");
         put(&line, purity_call_name(info->si_syscall));
@@ -142,4 +148,9 @@ void guard_catch_crashes(int to)
 void guard_enter(const char *slot)
 {
     current_slot = slot;
+}
+
+void guard_await(const char *what)
+{
+    awaited = what;
 }

@@ -23,5 +23,7 @@ void guard_expire(void *pointer);
 void guard_catch_crashes(int report);
 /* The slot that this thread is in, for that report; NULL: none. */
 void guard_enter(const char *slot);
+/* What is waited for, as in "node/node1", until it is called with NULL. For that report, as "waits"; not copied. */
+void guard_await(const char *what);
 
 #endif

@@ -17,6 +17,7 @@
 #include "core/engine/plan.h"
 #include "core/engine/reference.h"
 #include "core/pki/pki.h"
+#include "sdk/check/guard.h"
 
 #define DEFAULT_TIMEOUT_S 300
 #define DEFAULT_POLL_MS 200
@@ -490,9 +491,12 @@ bool rehearsal_wait(struct rehearsal *rehearsal)
                        (long long)timeout_ms(rehearsal, objects[0]->type) / 1000);
             return false;
         }
+        guard_await(objects[0]->key);
         sleep_ms(wait_ms);
         struct batch_request request = { .slot = "read", .known = true, .under_way = true, .record = true };
-        if (!rehearsal_batch(rehearsal, &request, objects, count, NULL))
+        bool good = rehearsal_batch(rehearsal, &request, objects, count, NULL);
+        guard_await(NULL);
+        if (!good)
             return false;
     }
     return true;

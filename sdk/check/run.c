@@ -124,6 +124,7 @@ struct outcome {
     char *inapplicable;
     char *crash; /* what is known of it, or NULL */
     char *crash_slot;
+    char *waits; /* the resource that was waited for at the end, or NULL */
     json_object *left; /* deployments that may still be there */
     bool ended;
 };
@@ -137,6 +138,7 @@ static void outcome_clear(struct outcome *outcome)
     free(outcome->inapplicable);
     free(outcome->crash);
     free(outcome->crash_slot);
+    free(outcome->waits);
 }
 
 static char *crash_text(json_object *crash)
@@ -155,9 +157,10 @@ static char *crash_text(json_object *crash)
 
 static void take_crash(struct outcome *outcome, json_object *crash)
 {
-    const char *slot = json_get_string(crash, "slot");
+    const char *slot = json_get_string(crash, "slot"), *waits = json_get_string(crash, "waits");
     if (outcome->crash)
         return;
+    outcome->waits = waits ? strdup(waits) : NULL;
     outcome->crash = crash_text(crash);
     outcome->crash_slot = slot ? strdup(slot) : NULL;
 }
@@ -220,8 +223,21 @@ static int add_ending(struct run *run, struct outcome *outcome, const struct chi
 {
     AUTO_FREE char *ending = child_end_text(end, run->options->timeout_ms);
     AUTO_FREE char *words = last_words(end->output);
-    const char *message = outcome->crash && !end->timed_out ? outcome->crash : ending;
+    AUTO_FREE char *pending =
+        end->timed_out && outcome->waits ? text_format("%s: %s was still pending", ending, outcome->waits) : NULL;
+    const char *message = outcome->crash && !end->timed_out ? outcome->crash : pending ? pending : ending;
     return message ? add_finding(outcome->findings, outcome->crash_slot, message, words) : MEMORIES_NO_MEMORY;
+}
+
+/* Standard output is the program's own, which may be read by another one. */
+static int add_printed(struct outcome *outcome, const struct child_end *end)
+{
+    if (!*end->printed)
+        return 0;
+    AUTO_FREE char *words = last_words(end->printed);
+    AUTO_FREE char *message = text_format("it wrote to standard output%s%s", words ? "; " : "", words ? words : "");
+    return message ? add_finding(outcome->findings, NULL, message, "tell the operator with host->log")
+                   : MEMORIES_NO_MEMORY;
 }
 
 static bool has_failure(json_object *findings)
@@ -355,6 +371,8 @@ static int run_child(struct run *run, const char *name, const char *title, child
     if (!outcome.ended && !end.interrupted)
         failed = add_ending(run, &outcome, &end);
     if (!failed)
+        failed = add_printed(&outcome, &end);
+    if (!failed)
         failed = remove_leavings(run, outcome.left, outcome.findings);
     if (!failed && end.interrupted)
         failed = error_set(run->error, MEMORIES_CANCELLED, "the check was interrupted in the case %s", name);
@@ -421,22 +439,19 @@ static int run_cases(struct run *run, check_progress_fn *on_case, void *user_dat
 
 /* ---- What a provider is asked to make ---------------------------------------------------------------------------- */
 
-/* Two nodes that do nothing, in one network. */
+#define IDLE_NODE(name) \
+    "{\"name\": \"" name "\", \"role\": \"member\", \"machine\": {}, \"hardware\": {}, \"subnet\": \"check-nodes\"," \
+    " \"public_ip\": true, \"bootstrap\": {\"services\": [{\"name\": \"idle\", \"command\": [\"sleep\", \"infinity\"]," \
+    " \"restart\": \"always\"}]}}"
+
+/* Nodes that do nothing, in one network. Three: some mistakes with batches don't show with two. */
 static const char default_spec[] =
     "{\"version\": 1, \"topology\": \"check\","
     " \"network\": {\"name\": \"check\", \"cidr\": null, \"nat\": false,"
     "   \"subnets\": [{\"name\": \"check-nodes\", \"cidr\": null, \"public\": true, \"zone\": null}],"
     "   \"firewall\": {\"name\": \"check-firewall\", \"rules\": [{\"name\": \"allow-ssh\", \"protocol\": \"tcp\","
     "     \"ports\": [\"22\"], \"source_ranges\": [\"0.0.0.0/0\"]}]}},"
-    " \"nodes\": ["
-    "   {\"name\": \"node1\", \"role\": \"member\", \"machine\": {}, \"hardware\": {}, \"subnet\": \"check-nodes\","
-    "    \"public_ip\": true, \"bootstrap\": {\"services\": [{\"name\": \"idle\", \"command\": [\"sleep\", "
-    "\"infinity\"],"
-    "    \"restart\": \"always\"}]}},"
-    "   {\"name\": \"node2\", \"role\": \"member\", \"machine\": {}, \"hardware\": {}, \"subnet\": \"check-nodes\","
-    "    \"public_ip\": true, \"bootstrap\": {\"services\": [{\"name\": \"idle\", \"command\": [\"sleep\", "
-    "\"infinity\"],"
-    "    \"restart\": \"always\"}]}}],"
+    " \"nodes\": [" IDLE_NODE("node1") "," IDLE_NODE("node2") "," IDLE_NODE("node3") "],"
     " \"monitoring\": {\"enabled\": true}}";
 
 struct planning {
@@ -534,6 +549,11 @@ json_object *check_run(const char *file, const struct check_options *options, ch
     AUTO_FREE char *absolute = realpath(file, NULL);
     struct run run = { .subject = { .file = absolute ? absolute : file }, .options = options, .error = error };
     int failed = check_names(options->only, error);
+    if (!failed && !absolute) {
+        failed = error_set_errno(error, errno, "can't check %s", file);
+        if (!strchr(file, '/'))
+            error_hint(error, "check takes a file; `memories-plugin doctor %s` tells where a plugin is", file);
+    }
     if (!failed)
         failed = read_config(&run);
     if (!failed)

@@ -126,6 +126,16 @@ static bool is_planned(struct scene *scene, const char *name)
     return false;
 }
 
+static bool is_member(json_object *members, const char *name)
+{
+    for (size_t i = 0; i < json_count(members); i++) {
+        const char *member = json_get_string(json_object_array_get_idx(members, i), "name");
+        if (member && !strcmp(member, name))
+            return true;
+    }
+    return false;
+}
+
 static void judge_status(struct check *check, struct scene *scene, json_object *answer, const char *state)
 {
     const char *status = json_get_string(answer, "status");
@@ -140,6 +150,13 @@ static void judge_status(struct check *check, struct scene *scene, json_object *
     if (!members)
         check_fail(check, "status", "one for each node: {\"name\", \"role\", \"healthy\", …}",
                    "with nodes that are %s, its result has no array `members`", state);
+    json_object *nodes = json_get_array(scene->spec, "nodes");
+    for (size_t i = 0; members && i < json_count(nodes); i++) {
+        const char *name = json_get_string(json_object_array_get_idx(nodes, i), "name");
+        if (!is_member(members, name))
+            check_fail(check, "status", "one for each node: {\"name\", \"role\", \"healthy\", …}",
+                       "with nodes that are %s, it doesn't tell of node %s", state, name);
+    }
     for (size_t i = 0; i < json_count(members); i++) {
         const char *name = json_get_string(json_object_array_get_idx(members, i), "name");
         if (!is_planned(scene, name))
@@ -230,9 +247,13 @@ static void ask_converge(struct check *check, struct scene *scene)
 static void ask_status(struct check *check, struct scene *scene)
 {
     AUTO_JSON json_object *request = scene_nodes_request(scene, "ready");
-    AUTO_JSON json_object *answer = request ? check_ask(check, "status", NULL, request) : NULL;
+    AUTO_ERROR memories_error *error = NULL;
+    AUTO_JSON json_object *answer = request ? check_call(check, check_slot("status"), NULL, request, &error) : NULL;
     if (answer)
         judge_status(check, scene, answer, "ready");
+    else if (error)
+        check_fail(check, "status", "say that the member is not healthy: whoever asks wants to know of the others",
+                   "a node that answers strangely or not at all makes it fail: %s", memories_error_message(error));
 }
 
 void case_http(struct check *check)

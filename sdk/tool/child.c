@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -51,7 +52,7 @@ int child_interrupted(void)
 
 /* ---- The child --------------------------------------------------------------------------------------------------- */
 
-static void be_child(pid_t parent, child_work *work, void *data, int report, int output)
+static void be_child(pid_t parent, child_work *work, void *data, int report, int output, int printed)
 {
     setpgid(0, 0); /* a terminal's Ctrl-C is for the parent, who ends us */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -64,9 +65,11 @@ static void be_child(pid_t parent, child_work *work, void *data, int report, int
         signal(signals[i], SIG_DFL);
     AUTO_FD int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     dup2(nothing, STDIN_FILENO);
-    dup2(output, STDOUT_FILENO);
+    dup2(printed, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
-    _exit(work(report, data));
+    int code = work(report, data);
+    fflush(NULL); /* what the plugin printed is of interest */
+    _exit(code);
 }
 
 /* ---- The parent -------------------------------------------------------------------------------------------------- */
@@ -76,8 +79,10 @@ struct child {
     int pidfd;
     int report; /* reading ends */
     int output;
+    int printed;
     struct text report_text;
     struct text output_text;
+    struct text printed_text;
 };
 
 /* False at the pipe's end. What is beyond the limit is read and forgotten. */
@@ -96,9 +101,12 @@ static void drain(struct child *child)
 {
     fcntl(child->report, F_SETFL, O_NONBLOCK);
     fcntl(child->output, F_SETFL, O_NONBLOCK);
+    fcntl(child->printed, F_SETFL, O_NONBLOCK);
     while (read_some(child->report, &child->report_text, REPORT_BYTES_MAX)) {
     }
     while (read_some(child->output, &child->output_text, OUTPUT_BYTES_MAX)) {
+    }
+    while (read_some(child->printed, &child->printed_text, OUTPUT_BYTES_MAX)) {
     }
 }
 
@@ -118,7 +126,8 @@ static void listen_to(struct child *child, uint32_t timeout_ms, struct child_end
     int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
     struct pollfd fds[] = { { .fd = child->pidfd, .events = POLLIN },
                             { .fd = child->report, .events = POLLIN },
-                            { .fd = child->output, .events = POLLIN } };
+                            { .fd = child->output, .events = POLLIN },
+                            { .fd = child->printed, .events = POLLIN } };
     while (!(fds[0].revents & POLLIN)) {
         int64_t left_ms = deadline_ms - clock_monotonic_ms();
         end->interrupted = caught != 0;
@@ -133,6 +142,8 @@ static void listen_to(struct child *child, uint32_t timeout_ms, struct child_end
             fds[1].fd = -1;
         if (fds[2].revents && !read_some(child->output, &child->output_text, OUTPUT_BYTES_MAX))
             fds[2].fd = -1;
+        if (fds[3].revents && !read_some(child->printed, &child->printed_text, OUTPUT_BYTES_MAX))
+            fds[3].fd = -1;
     }
 }
 
@@ -146,24 +157,29 @@ static int collect(struct child *child, struct child_end *end, memories_error **
     end->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     end->report = text_take(&child->report_text);
     end->output = text_take(&child->output_text);
-    return end->report && end->output ? 0 : error_no_memory(error);
+    end->printed = text_take(&child->printed_text);
+    return end->report && end->output && end->printed ? 0 : error_no_memory(error);
 }
 
 int child_run(child_work *work, void *data, uint32_t timeout_ms, struct child_end *end, memories_error **error)
 {
     *end = (struct child_end){ 0 };
-    int report[2] = { -1, -1 }, output[2] = { -1, -1 };
+    int report[2] = { -1, -1 }, output[2] = { -1, -1 }, printed[2] = { -1, -1 };
     pid_t parent = getpid();
-    struct child child = { .pid = -1, .report_text = TEXT_INIT, .output_text = TEXT_INIT };
-    if (!pipe2(report, O_CLOEXEC) && !pipe2(output, O_CLOEXEC))
+    struct child child = {
+        .pid = -1, .report_text = TEXT_INIT, .output_text = TEXT_INIT, .printed_text = TEXT_INIT
+    };
+    if (!pipe2(report, O_CLOEXEC) && !pipe2(output, O_CLOEXEC) && !pipe2(printed, O_CLOEXEC))
         child.pid = fork();
     if (child.pid == 0)
-        be_child(parent, work, data, report[1], output[1]);
+        be_child(parent, work, data, report[1], output[1], printed[1]);
     int number = errno;
     AUTO_FD int report_end = report[0];
     AUTO_FD int output_end = output[0];
+    AUTO_FD int printed_end = printed[0];
     cleanup_fd(&report[1]);
     cleanup_fd(&output[1]);
+    cleanup_fd(&printed[1]);
     if (child.pid < 0)
         return error_set_errno(error, number, "can't make a child process");
     AUTO_FD int pidfd = pidfd_open(child.pid, 0);
@@ -176,6 +192,7 @@ int child_run(child_work *work, void *data, uint32_t timeout_ms, struct child_en
     child.pidfd = pidfd;
     child.report = report_end;
     child.output = output_end;
+    child.printed = printed_end;
     listen_to(&child, timeout_ms, end);
     return collect(&child, end, error);
 }
@@ -184,6 +201,7 @@ void child_end_clear(struct child_end *end)
 {
     free(end->report);
     free(end->output);
+    free(end->printed);
     *end = (struct child_end){ 0 };
 }
 

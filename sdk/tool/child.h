@@ -14,7 +14,8 @@
 
 struct child_end {
     char *report; /* all that was written to `report`; never NULL */
-    char *output; /* the first part of what was printed; never NULL */
+    char *output;  /* the first part of what was printed to standard error; never NULL */
+    char *printed; /* the same of standard output */
     int exit_code;
     int signal; /* that ended it, or 0 */
     bool timed_out;

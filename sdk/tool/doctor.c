@@ -112,7 +112,7 @@ static void add_missing_symbol(struct diagnosis *diagnosis, const char *symbol)
                      : "link the plugin with the library that has it; with -Wl,-z,defs the linker tells this at once");
 }
 
-static void examine_linking(struct diagnosis *diagnosis, const struct elf *elf)
+static void look_up_symbols(struct diagnosis *diagnosis, const struct elf *elf)
 {
     AUTO_FREE void **handles = calloc(elf->needed_count + 1, sizeof *handles);
     bool complete = handles != NULL;
@@ -131,6 +131,42 @@ static void examine_linking(struct diagnosis *diagnosis, const struct elf *elf)
         if (!found)
             add_missing_symbol(diagnosis, elf->undefined[i]);
     }
+}
+
+struct linking {
+    struct diagnosis *diagnosis;
+    const struct elf *elf;
+};
+
+static int link_in_child(int report, void *data)
+{
+    const struct linking *linking = data;
+    look_up_symbols(linking->diagnosis, linking->elf);
+    AUTO_FREE char *text = linking->diagnosis->no_memory ? NULL : json_text(linking->diagnosis->problems);
+    return text && dprintf(report, "%s", text) > 0 ? 0 : 1;
+}
+
+/* In a child: the libraries' constructors are code like the plugin's own. */
+static void examine_linking(struct diagnosis *diagnosis, const struct elf *elf)
+{
+    struct child_end end;
+    memories_error *error = NULL;
+    struct linking linking = { diagnosis, elf };
+    if (child_run(link_in_child, &linking, LOAD_TIMEOUT_MS, &end, &error)) {
+        add_refusal(diagnosis, LOAD_LINK, error);
+        return;
+    }
+    json_object *problems = end.exit_code ? NULL : json_parse(end.report, "the child's report", NULL);
+    AUTO_FREE char *ending = problems ? NULL : child_end_text(&end, LOAD_TIMEOUT_MS);
+    AUTO_FREE char *text =
+        problems ? NULL : text_format("a library that it needs does not survive being loaded: %s", ending ? ending : "");
+    if (problems) {
+        json_object_put(diagnosis->problems);
+        diagnosis->problems = problems;
+    } else {
+        add_problem(diagnosis, "crash", text, "its constructor has run; `ldd FILE` lists the libraries");
+    }
+    child_end_clear(&end);
 }
 
 static bool exports(const struct elf *elf, const char *symbol)
@@ -482,12 +518,13 @@ static struct diagnosis diagnosis_new(const struct tool_request *request)
 static int doctor_file(const struct tool_request *request, const char *path, json_object *documents)
 {
     struct diagnosis diagnosis = diagnosis_new(request);
-    char *absolute = realpath(path, NULL);
-    diagnosis.file = absolute ? absolute : strdup(path);
-    if (!diagnosis.file)
-        diagnosis.no_memory = true;
-    else
+    diagnosis.file = realpath(path, NULL);
+    if (diagnosis.file) {
         diagnose_file(&diagnosis);
+    } else {
+        AUTO_FREE char *message = text_format("%s: %s", path, strerror(errno));
+        add_problem(&diagnosis, load_failure_name(LOAD_NOT_FOUND), message, NULL);
+    }
     int code = tell(request, &diagnosis, documents);
     diagnosis_clear(&diagnosis);
     return code;

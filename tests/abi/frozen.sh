@@ -40,7 +40,8 @@ for release in "$srcdir"/tests/abi/[0-9]*; do
     expect 0 memories delete old
     equal "$(find "$MEMORIES_STATE_DIR" -name 'frozen-*')" ''
 
-    ${CC:-cc} -std=gnu17 -Wall -Wextra -Werror -I"$release" "$release/program.c" -L"$builddir/core/.libs" \
+    # shellcheck disable=SC2086 # words on purpose
+    ${CC:-cc} ${SANITIZE:-} -std=gnu17 -Wall -Wextra -Werror -I"$release" "$release/program.c" -L"$builddir/core/.libs" \
         -lmemories-core -Wl,-rpath,"$builddir/core/.libs" -o "$work/program"
     expect 0 "$work/program" "$work/config.yaml"
     equal "$out" "by-program running one

@@ -320,8 +320,7 @@ memories_deployment *memories_update(memories_context *context, const char *id, 
 
 memories_deployment *memories_stop(memories_context *context, const char *id, uint32_t flags, memories_error **error)
 {
-    (void)flags;
-    return change(context, id, "stopped", error);
+    return change(context, id, flags & MEMORIES_NO_WAIT ? "stopping" : "stopped", error);
 }
 
 memories_deployment *memories_start(memories_context *context, const char *id, uint32_t flags, memories_error **error)
@@ -331,8 +330,7 @@ memories_deployment *memories_start(memories_context *context, const char *id, u
 
 memories_deployment *memories_delete(memories_context *context, const char *id, uint32_t flags, memories_error **error)
 {
-    (void)flags;
-    return change(context, id, "deleted", error);
+    return change(context, id, flags & MEMORIES_NO_WAIT ? "deleting" : "deleted", error);
 }
 
 static const char *target_of(int fd, char *path, size_t bytes)

@@ -93,7 +93,9 @@ kill -TERM "$pid"
 wait_until 20 status_is interrupted
 expect 0 memories update box "$three" --set fake_content=newer --no-wait
 wait_until 20 status_is running
-expect 0 memories stop box
+expect 0 memories stop box --no-wait --json
+contains "$out" '"status":"stopping"'
+wait_until 20 status_is stopped
 expect 0 memories start box --no-wait
 wait_until 20 status_is running
 
@@ -103,7 +105,10 @@ contains "$err" 'no group of nodes "worker"'
 expect 3 memories autoscale box --once
 expect 1 memories services box
 
-expect 0 memories delete box
+expect 0 memories delete box --no-wait
+equal "$out" "Deployment $id: deleting"
+is_gone() { ! memories show box >/dev/null 2>&1; }
+wait_until 20 is_gone
 expect 4 memories delete box
 expect 0 memories show "$id" --audit
 contains "$out" "is gone"

@@ -147,8 +147,8 @@ expect 0 memories status one
 contains "$out" "Status: stopped"
 expect 0 memories start one --no-wait --json
 equal "$(json 'd["status"]')" starting
-is_running() { memories show one | grep -q '^Status: running$'; }
-wait_until 60 is_running # the background has waited for it, and holds the lease until it ends
+is_started() { memories show one | grep -q '^Status: running$'; }
+wait_until 60 is_started # the background has waited for it, and holds the lease until it ends
 is_free() { memories resume one --json >/dev/null 2>&1; }
 wait_until 60 is_free
 expect 0 memories resume one --json
@@ -180,7 +180,7 @@ expect 0 memories list
 contains "$out" interrupted
 memories resume slow >"$test_dir/resumed" 2>&1 &
 resumed=$!
-is_resuming() { memories list | grep -q starting; }
+is_resuming() { memories list | grep -q resuming; }
 wait_until 60 is_resuming
 expect 5 memories stop slow
 contains "$err" "is being worked on by process $resumed of $(id -un) on $(uname -n) since 20"

@@ -17,6 +17,7 @@ broken describe 'another description the second time' $p \
     's/^    return host->result(call, description);/    static int n; char text[90]; snprintf(text, 90, "{\\"version\\": 1, \\"summary\\": \\"%d\\", \\"resource_types\\": {\\"a.b\\": {}}}", n++); return host->result(call, text);/'
 broken describe 'a regular expression\|pattern' $p 's/\\"minimum\\": 1, /\\"minimum\\": 1, \\"pattern\\": \\"(\\", /'
 broken describe 'defines #/$defs/cidr, which is defined already' $p 's/\\"schema\\": {/\\"schema\\": {\\"$defs\\": {\\"cidr\\": {}}, /'
+broken describe 'the configuration key network is the core.s, of type "object"' $p 's/\\"properties\\": {/&\\"network\\": {\\"type\\": \\"string\\"}, /'
 extra_ldflags="-L$builddir/core/.libs -Wl,--no-as-needed -lmemories-core -Wl,-rpath,$builddir/core/.libs"
 broken linking 'linked with libmemories-core' $p 's/^static const struct memories_host \*host;/&\n/'
 extra_ldflags=''
@@ -47,6 +48,8 @@ broken lower 'has the type broken.other' $p '/^static int add_network/,/^}/s/NET
 broken lower 'the key .type. is missing' $p '/^static json_object \*add_resource/,/^}/s/failed |= json_put_string(resource, "type", type);//'
 broken lower 'hold a private key' $p '/^static int add_machine/,/^}/s/^    return failed;/    return json_put_string(inputs, "k", "-----BEGIN PRIVATE KEY-----");/'
 
+broken lower 'it wrote to standard output; it printed: lowering' $p '/^static int32_t lower/,/^}/s/^    (void)opened;/    puts("lowering");\n&/'
+
 # Purity
 broken pure 'the same request got another answer the second time' $p \
     '/^static int add_machine/,/^}/s/^    return failed;/    static int n; return json_put_int(inputs, "n", n++);/'
@@ -62,15 +65,15 @@ broken pure 'asked the host for the time' $p '/^static int32_t lower/,/^}/s/^   
 # Batches
 broken read-unknown 'read: .*not there' $p '/^static int32_t read_one/,/^}/s/^    return/    if (!find(work)) return fail_operation(work, MEMORIES_NOT_FOUND, NULL, "not there");\n&/'
 broken create 'gave no answer for operation 1' $p '/^static int32_t create(/,/^}/s/count, create_one/1, create_one/'
-broken create 'answered for operation 2 of 2' $p '/^static int32_t answer(/,/^}/s/host->operation_result(work->call, work->index, state/host->operation_result(work->call, work->index + (state == MEMORIES_STATE_PENDING), state/'
-broken create 'has the private address' $p '/^static int32_t create_machine/,/^}/s/return answer(work, machine);/{ struct work w = *work; w.index = 1 - w.index; return answer(\&w, machine); }/'
+broken create 'answered for operation 3 of 3' $p '/^static int32_t answer(/,/^}/s/host->operation_result(work->call, work->index, state/host->operation_result(work->call, work->index + (state == MEMORIES_STATE_PENDING), state/'
+broken create 'has the private address' $p '/^static int32_t create_machine/,/^}/s/return answer(work, machine);/{ struct work w = *work; w.index = 2 - w.index; return answer(\&w, machine); }/'
 broken create 'unknown state 9' $p '/^static uint32_t state_of/,/^}/s/MEMORIES_STATE_PENDING/9/'
 broken create 'gave bad outputs' $p '/^static int32_t answer(/,/^}/s/json_object_to_json_string_ext(outputs, JSON_C_TO_STRING_PLAIN)/"[]"/'
 broken create 'still pending after the 1 s' $p 's/\\"timeout_s\\": 60/\\"timeout_s\\": 1/' 's/return now_ms < object->ready_ms ?/return now_ms ?/'
 broken create 'has no output address' $p 's/failed |= json_put_string(outputs, "address", object->address);//'
 broken create 'have the same instance_id' $p 's/failed |= json_put_string(outputs, "instance_id", object->id);/failed |= json_put_string(outputs, "instance_id", "machine");/'
-broken create-again 'objects are there' cloud.c '/^struct cloud_object \*cloud_create/,/^}/s/if (known)/if (0)/'
-broken create-again 'objects are there after creating with the same tokens from another instance' $p \
+broken create-again 'objects are found' cloud.c '/^struct cloud_object \*cloud_create/,/^}/s/if (known)/if (0)/'
+broken create-again 'objects are found after creating with the same tokens from another instance' $p \
     's/^static void close_instance/static int closed;\n&/' '/^static void close_instance/,/^}/s/^    free(instance);/&\n    closed = 1;/' \
     '/^static struct cloud_object \*order_object/,/^}/s/order.token = operation->token;/char token[99]; snprintf(token, 99, "%s%s", operation->token, closed ? "x" : ""); order.token = token;/'
 broken found-again 'is absent, expected ready' $p '/^static struct cloud_object \*find(/,/^}/s/if (!id/if (0 \&\& !id/g'
@@ -88,7 +91,10 @@ broken discover 'it gave something of' $p '/^static int32_t discover/,/^}/s/if (
 broken discover 'asked for all deployments it found 0 objects' $p '/^static int32_t discover/,/^}/s/if (!deployment || /if (deployment \&\& /'
 broken discover 'and read says ready' $p '/^static int add_discovered/,/^}/s/states\[state_of(object, now_ms)\]/"pending"/'
 broken discover 'is found without outputs' $p 's/failed |= json_put(resource, "outputs", outputs_of(object));//'
-broken apart 'node/node1 is absent, expected ready' cloud.c '/^struct cloud_object \*cloud_find_id/,/^}/s/^    return object;/    if (!object) return NULL; for (struct cloud_object *o = objects; o; o = o->next) if (!strcmp(o->key, object->key)) object = o;\n    return object;/'
+broken apart 'of one deployment is absent after another was deleted' cloud.c '/^struct cloud_object \*cloud_find_id/,/^}/s/^    return object;/    if (!object) return NULL; for (struct cloud_object *o = objects; o; o = o->next) if (!strcmp(o->key, object->key)) object = o;\n    return object;/'
+
+broken apart 'after another was deleted of which nothing was there' cloud.c '/^struct cloud_object \*cloud_find_key/,/^}/s/ || strcmp(object->deployment, deployment)//'
+broken destroy 'is ready, expected absent' $p '/^static int32_t destroy_one/,/^}/s/^    if (object)/    if (object \&\& work->operation->outputs)/'
 
 # Looking
 broken metrics 'stands at' $p 's/json_put_int(point, "timestamp_ms", at_ms)/json_put_int(point, "timestamp_ms", at_ms + 1)/'
@@ -96,7 +102,7 @@ broken metrics 'cpu_utilization is 250 per cent' $p 's/strcmp(metric, "memory_us
 broken metrics 'has no list metrics.disk_io' $p 's/failed = add_metric(call, json_put_array(metrics_found, metric)/if (!strcmp(metric, "disk_io")) continue;\n        &/'
 broken metrics 'is for no node of the deployment' $p 's/failed = json_put_string(series, "node", json_member_string(resource, "node"));/failed = json_put_string(series, "node", "nobody");/'
 broken logs 'which is no node of the deployment' $p 's/host->stream(call, node, line/host->stream(call, "nobody", line/'
-broken logs 'asked for node node2 it sent text of' $p '/^static int32_t logs/,/^}/s/(!wanted || !strcmp(wanted, node))/true/'
+broken logs 'asked for node node3 it sent text of' $p '/^static int32_t logs/,/^}/s/(!wanted || !strcmp(wanted, node))/true/'
 broken logs 'nobody listened after the first piece' $p '/^static int32_t send_log/,/^}/s/if (host->stream(call, node, line, (size_t)length))/for (int n = 0; n < 9; n++) if (host->stream(call, node, line, (size_t)length) \&\& n > 9)/'
 broken logs 'did not end within 5 seconds' $p 's/^    const char \*wanted = json_member_string(document, "node");/&\n    while (json_object_get_boolean(json_object_object_get(document, "follow")));/'
 

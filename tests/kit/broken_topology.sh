@@ -28,9 +28,12 @@ broken status 'its status is "fine"' $t 's/working == count ? "running"/working 
 broken status 'its status is "running"' $t \
     '/^static const char \*judge(/,/^}/s/return "stopped";/return "running";/'
 broken status 'is called "nobody", like no node' $t '/^static int add_member(/,/^}/s/"name", member->name/"name", "nobody"/'
+broken status 'it doesn.t tell of node' $t '/^static int32_t status(/,/^}/s/i < count/i + 1 < count/'
 broken status 'has no array .members.' $t '/^static int32_t status(/,/^}/s/json_put_array(result, "members")/json_put_array(result, "people")/'
 broken http 'makes it fail for good' $t 's/return health ? ask(call, health, members, \*count) : MEMORIES_OK;/return ask(call, health, members, *count);/' \
     '/^static int32_t ask(/,/^}/s/snprintf(problem, sizeof problem,/return fail(call, MEMORIES_FAILED, NULL, NULL, "a node does not answer");\n        &/'
+broken http 'status: a node that answers strangely or not at all makes it fail' $t 's/return health ? ask(call, health, members, \*count) : MEMORIES_OK;/return ask(call, health, members, *count);/' \
+    '/^static int32_t ask(/,/^}/s/snprintf(problem, sizeof problem,/return fail(call, MEMORIES_TRANSIENT, NULL, NULL, "a node does not answer");\n        &/'
 broken http 'signal 11' $t 's/return health ? ask(call, health, members, \*count) : MEMORIES_OK;/return ask(call, health, members, *count);/' \
     '/^static int32_t ask(/,/^}/s/^        char problem\[64\];/&\n        if (strlen(responses[i]->body + 0) == 0) responses[i] = NULL;/'
 broken borrowed 'it used the request after the slot had returned' $t \

@@ -76,6 +76,10 @@ expect 2 memories-plugin check --timeout 0 "$fake"
 expect 2 memories-plugin check --json --tap "$fake"
 expect 1 memories-plugin check --config "$test_dir/nothing.yaml" "$fake"
 contains "$err" "nothing.yaml: No such file or directory"
+expect 1 memories-plugin check ./nothing.so
+contains "$err" "can't check ./nothing.so: No such file or directory"
+expect 1 memories-plugin check fake
+contains "$err" "memories-plugin doctor fake"
 expect 1 memories-plugin check "$srcdir/LICENSE"
 contains "$out" 'failed load:'
 expect 1 memories-plugin check --tap "$builddir/tests/plugins/variants/undefined_symbol/provider-broken.so"

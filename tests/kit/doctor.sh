@@ -101,13 +101,25 @@ expect 1 memories-plugin doctor "$test_dir/open/provider-killer.so"
 contains "$out" "crash: its code does not survive being loaded: it was killed by signal 6 (Aborted)"
 [ -e "$test_dir/ran" ] || fail "the plugin was not loaded"
 
+# So does a library that it needs.
+mkdir -m 700 "$test_dir/needs"
+echo '#include <stdlib.h>
+__attribute__((constructor)) static void run(void) { abort(); }
+int needed;' | ${CC:-cc} -shared -fPIC -x c - -o "$test_dir/needs/libdeadly.so"
+sed -i 's/^__attribute__.*/extern int needed;\nint *used = \&needed;\nstatic void run(void)/' "$test_dir/killer.c"
+sed -i 's/^static const struct/__attribute__((used)) static void *no_constructor = (void *)run;\n&/' "$test_dir/killer.c"
+${CC:-cc} -shared -fPIC -I"$srcdir/include" "-DMARK=\"$test_dir/ran\"" "$test_dir/killer.c" -o "$test_dir/needs/provider-killer.so" \
+    -L"$test_dir/needs" -ldeadly -Wl,-rpath,"$test_dir/needs"
+expect 1 memories-plugin doctor "$test_dir/needs/provider-killer.so"
+contains "$out" "crash: a library that it needs does not survive being loaded: it was killed by signal 6 (Aborted)"
+
 # Other subjects.
 expect 2 memories-plugin doctor Broken
 contains "$err" "can't be a plugin's name"
 expect 1 memories-plugin doctor "$srcdir/LICENSE"
 contains "$out" "no shared object"
 expect 1 memories-plugin doctor "$test_dir/nothing.so"
-contains "$out" "not-found: there is no such file"
+contains "$out" "No such file or directory"
 printf '\177ELF\2\1\1' >"$test_dir/first/provider-stub.so"
 expect 1 doctor provider-stub
 contains "$out" "link: it is cut short"

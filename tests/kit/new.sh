@@ -67,6 +67,8 @@ contains "$out" '"primary_node":"primary"'
 expect 0 memories show both # in this process, they are gone
 contains "$out" 'lost'
 expect 0 memories delete both
+expect 0 memories deploy provider-box/example.yaml --name alone # as it was generated
+expect 0 memories delete alone
 expect 1 memories deploy box.yaml --set machine_limit=1
 contains "$err" "2 nodes are wanted and 1 machines allowed"
 expect 3 memories deploy box.yaml --set network.cidr=10.7.0.0/29
@@ -77,6 +79,7 @@ for tool in autoreconf libtoolize; do
     command -v $tool >/dev/null || skip "the rest: $tool is not installed"
 done
 autoreconf -i provider-box >autoreconf.log 2>&1 || fail "autoreconf: $(cat autoreconf.log)"
+grep -q error autoreconf.log && fail "autoreconf: $(cat autoreconf.log)"
 mkdir -m 700 build
 cd build
 ../provider-box/configure -q --with-plugindir="$test_dir/installed/other" CC="${CC:-cc}" >log 2>&1 || fail "configure: $(cat log)"

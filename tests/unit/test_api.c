@@ -125,6 +125,27 @@ START_TEST(a_deployment_lives_and_goes)
 }
 END_TEST
 
+static void expect_next(memories_deployment *deployment, const char *status)
+{
+    ck_assert_ptr_nonnull(deployment);
+    ck_assert_str_eq(memories_deployment_status(deployment), status);
+    memories_deployment_free(deployment);
+}
+
+START_TEST(what_is_not_waited_for_is_on_record)
+{
+    memories_deployment_free(deploy("one", "{fake_nodes: 2}", 0, NULL));
+    expect_next(memories_stop(context, "one", MEMORIES_NO_WAIT, NULL), "stopping");
+    expect_status("one", "interrupted");
+    expect_next(memories_resume(context, "one", 0, NULL), "stopped");
+    expect_next(memories_delete(context, "one", MEMORIES_NO_WAIT, NULL), "deleting");
+    expect_status("one", "interrupted");
+    ck_assert_ptr_null(memories_start(context, "one", 0, NULL));
+    expect_next(memories_resume(context, "one", 0, NULL), "deleted");
+    ck_assert_ptr_null(memories_show(context, "one", NULL));
+}
+END_TEST
+
 START_TEST(the_list_is_oldest_first)
 {
     for (int i = 0; i < 3; i++) {
@@ -304,6 +325,10 @@ START_TEST(a_cancelled_deploy_can_be_resumed)
     memories_context_free(to_cancel);
 
     expect_status("one", "interrupted");
+    to_cancel = memories_context_new(&options, NULL);
+    ck_assert_ptr_null(memories_resume(to_cancel, "one", 0, NULL));
+    memories_context_free(to_cancel);
+    expect_status("one", "interrupted");
     memories_deployment *resumed = memories_resume(context, "one", 0, NULL);
     ck_assert_str_eq(memories_deployment_status(resumed), "running");
     memories_deployment_free(resumed);
@@ -445,6 +470,7 @@ int main(void)
     tcase_add_checked_fixture(api, set_up, tear_down);
     tcase_set_timeout(api, 60);
     tcase_add_test(api, a_deployment_lives_and_goes);
+    tcase_add_test(api, what_is_not_waited_for_is_on_record);
     tcase_add_test(api, the_list_is_oldest_first);
     tcase_add_test(api, a_failed_deploy_is_rolled_back);
     tcase_add_test(api, keep_on_failure_keeps_and_resume_finishes);

@@ -2,13 +2,14 @@
 #
 #     make -f plain.mk                     and from elsewhere: make -f /path/to/plain.mk
 #     make -f plain.mk check
-#     make -f plain.mk install [DESTDIR=…] [plugindir=…]
+#     make -f plain.mk install [DESTDIR=…] [plugindir=…] [mandir=…]
 #
 # PKG_CONFIG_PATH says where memories-core.pc is when it is not in a standard place.
 srcdir := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 VPATH = $(srcdir)
 PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g -Wall -Wextra
+mandir ?= /usr/local/share/man
 plugindir ?= $(shell $(PKG_CONFIG) --variable=plugindir memories-core)
 MEMORIES_PLUGIN_TOOL ?= $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=tooldir memories-core)/memories-plugin) memories-plugin)
 
@@ -36,6 +37,8 @@ check: $(plugin)
 install: $(plugin)
 	mkdir -p '$(DESTDIR)$(plugindir)'
 	install -m 644 $(plugin) '$(DESTDIR)$(plugindir)'
+	mkdir -p '$(DESTDIR)$(mandir)/man7'
+	install -m 644 '$(srcdir)/memories-@KIND@-@NAME@.7' '$(DESTDIR)$(mandir)/man7'
 
 clean:
 	rm -f $(plugin) $(objects)
