@@ -98,18 +98,14 @@ say "disks, and what was told anew"
 # ---- A swarm ----
 
 if why=$(need_swarm 2>&1); then
-    cat >"$test_dir/swarmed.yaml" <<'END_OF_CONFIG'
-topology: swarmed
-provider: aws
-config:
-  region: us-west-2
-  swarm: {manager_nodes: 1, worker_nodes: 2, min_nodes: 1}
-END_OF_CONFIG
+    sed '/^  network:/,/location:/d; s/^provider: .*/provider: aws/; s/^  swarm:/  region: us-west-2\n&/
+        s/vm_size: Standard_D2s_v3/instance_type: m7i.large/; s/vm_size: Standard_D4s_v3/instance_type: m7i.xlarge/
+        s/worker_nodes: 5/worker_nodes: 2/; s/min_nodes: 3/min_nodes: 2/' "$srcdir/examples/swarmed.yaml" >"$test_dir/swarmed.yaml"
     expect 0 memories deploy "$test_dir/swarmed.yaml" --name swarm --json
     id=$(pick 'd["deployment_id"]' "$out")
-    say "a swarm of 1 manager and 2 workers"
-    booted_well manager-1 worker-1 worker-2
-    all_well() { holds 'd["status"] == "running" and d["message"].startswith("3 of 3")' status && all_run; }
+    say "a swarm of 3 managers and 2 workers"
+    booted_well manager-1 manager-2 manager-3 worker-1 worker-2
+    all_well() { holds 'd["status"] == "running" and d["message"].startswith("5 of 5")' status && all_run; }
     all_well || fail "not well: $(status) $(services)"
     # shellcheck disable=SC2046 # a list
     answers $(addresses memories-api) || fail "one of $(addresses memories-api) does not answer: $(cat "$test_dir/curl")"
