@@ -218,16 +218,28 @@ static struct session *found(memories_context *context, const memories_config *c
     }
 }
 
+/* Advice on how to go on with a deployment that is gone would lead nowhere. */
+static void advise_anew(const struct session *session, memories_error **error)
+{
+    for (memories_error **one = error; one && *one; one = &(*one)->next) {
+        const char *hint = memories_error_hint(*one);
+        if (hint && (strstr(hint, session->id) || strstr(hint, "memories resume"))) {
+            free((*one)->hint);
+            (*one)->hint = NULL;
+            error_hint(one, "all of it has been removed again; to look into it, deploy with --keep-on-failure");
+        }
+        free((*one)->deployment_id);
+        (*one)->deployment_id = NULL;
+    }
+}
+
 /* Takes back what a failed first deployment made; the first error stays the one that is returned. */
 static void roll_back(struct session *session, memories_error **error)
 {
     AUTO_ERROR memories_error *problem = NULL;
     session_say(session, MEMORIES_EVENT_PHASE, "roll back", "removing what was made");
     if (!session_set_goal(session, "deleted", "deleting", &problem) && !session_realize(session, true, &problem)) {
-        if (error && *error) {
-            free((*error)->deployment_id);
-            (*error)->deployment_id = NULL;
-        }
+        advise_anew(session, error);
         return;
     }
     AUTO_JSON json_object *left = store_resource_list(session->store, session->id, NULL);

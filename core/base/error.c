@@ -111,6 +111,17 @@ void error_deployment(memories_error **error, const char *id)
         (*error)->deployment_id = strdup(id);
 }
 
+static bool same_text(const char *one, const char *other)
+{
+    return one == other || (one && other && !strcmp(one, other));
+}
+
+static bool says_the_same(const memories_error *one, const memories_error *other)
+{
+    return same_text(one->message, other->message) && same_text(one->where, other->where) &&
+           same_text(one->cause, other->cause);
+}
+
 void error_chain(memories_error **error, memories_error *more)
 {
     if (!more)
@@ -123,8 +134,11 @@ void error_chain(memories_error **error, memories_error *more)
         return;
     }
     memories_error **last = error;
-    while (*last)
-        last = &(*last)->next;
+    for (; *last; last = &(*last)->next)
+        if (says_the_same(*last, more)) {
+            memories_error_free(more);
+            return;
+        }
     *last = more;
 }
 

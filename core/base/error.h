@@ -39,7 +39,7 @@ void error_cause(memories_error **error, const char *format, ...) PRINTF_LIKE(2,
 void error_hint(memories_error **error, const char *format, ...) PRINTF_LIKE(2, 3);
 void error_deployment(memories_error **error, const char *id);
 
-/* Appends `more` (taken over) behind the errors already in *error. */
+/* Appends `more` (taken over) behind the errors already in *error, unless one of them says the same. */
 void error_chain(memories_error **error, memories_error *more);
 /* Moves `from` into *error when that is wanted and empty, frees it otherwise; returns the code. */
 int error_move(memories_error **error, memories_error *from);
