@@ -231,19 +231,18 @@ static void append_commands(struct plugin_text *script, json_object *commands)
     plugin_text_append(script, "    touch " CLOUD_DATA_DIRECTORY "/.commands-done\nfi\n");
 }
 
-/* Services that are not wanted any more go; those that run go on. Not waited for: one may need another node's. */
+static void append_units(struct plugin_text *text, json_object *services)
+{
+    for (size_t i = 0; i < json_count(services); i++)
+        plugin_text_printf(text, "%smemories-%s.service", i ? " " : "", name_of(json_at(services, i)));
+}
+
+/* Those that run go on. Not waited for: one may need another node's. */
 static void append_services(struct plugin_text *script, json_object *services)
 {
     plugin_text_append(script, "units=\"");
-    for (size_t i = 0; i < json_count(services); i++)
-        plugin_text_printf(script, "%smemories-%s.service", i ? " " : "", name_of(json_at(services, i)));
+    append_units(script, services);
     plugin_text_append(script, "\"\n"
-                               "for unit in " UNIT_DIRECTORY "/memories-*.service; do\n"
-                               "    unit=${unit##*/}\n"
-                               "    case \" $units " SCRIPT_UNIT " \" in *\" $unit \"*) continue ;; esac\n"
-                               "    systemctl disable --now \"$unit\"\n"
-                               "    rm -f " UNIT_DIRECTORY "/\"$unit\"\n"
-                               "done\n"
                                "systemctl daemon-reload\n"
                                "for unit in $units; do systemctl enable \"$unit\"; done\n"
                                "for unit in $units; do systemctl start --no-block \"$unit\"; done\n");
@@ -286,18 +285,29 @@ static void append_mount(struct plugin_text *text, const char *find_data_disk)
 }
 
 /* cloud-init writes files at the first boot only. At the next ones it is asked to, before the services start: the
- * machine may have been told something else meanwhile. */
-static const char rewrite_part[] = "if [ -e " SCRIPT " ]; then\n"
-                                   "    cloud-init single --name write_files --frequency always\n"
-                                   "    systemctl daemon-reload\n"
-                                   "fi\n";
+ * machine may have been told something else meanwhile. Services that are not wanted any more do not start again. */
+static void append_rewrite(struct plugin_text *text, json_object *services)
+{
+    plugin_text_append(text, "if [ -e " SCRIPT " ]; then\n"
+                             "    cloud-init single --name write_files --frequency always\n"
+                             "    for unit in " UNIT_DIRECTORY "/memories-*.service; do\n"
+                             "        case \" " SCRIPT_UNIT " ");
+    append_units(text, services);
+    plugin_text_append(text, " \" in *\" ${unit##*/} \"*) continue ;; esac\n"
+                             "        systemctl disable \"${unit##*/}\"\n"
+                             "        systemctl stop --no-block \"${unit##*/}\"\n"
+                             "        rm -f \"$unit\"\n"
+                             "    done\n"
+                             "    systemctl daemon-reload\n"
+                             "fi\n");
+}
 
 static const char *boot_part(struct memories_call *call, const struct cloud_config *config)
 {
     struct plugin_text text = PLUGIN_TEXT(call);
     if (config->find_data_disk)
         append_mount(&text, config->find_data_disk);
-    plugin_text_append(&text, rewrite_part);
+    append_rewrite(&text, json_get_array(config->bootstrap, "services"));
     return plugin_text_take(&text);
 }
 

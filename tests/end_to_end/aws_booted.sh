@@ -86,11 +86,14 @@ said() { [ "$(words)" = "$1" ]; }
 wait_until 60 said one
 contains "$(in_machine node1 findmnt -no FSTYPE,LABEL /var/lib/memories)" "ext4   memories-data"
 [ "$(in_machine node1 df --output=size -BG /var/lib/memories | tail -n 1 | tr -dc 0-9)" -ge 28 ] || fail "not the disk"
-equal "$(($(in_machine node1 stat -c %s /swapfile) >> 20))" 953 # of 10^9 bytes
-sed 's/WORD: one/WORD: two/' "$test_dir/disks.yaml" >"$test_dir/told.yaml"
+equal "$(($(in_machine node1 stat -c %s /swapfile) >> 20))" 953 # of 10^9 bytes; it can't be used in a container
+sed '/workload:/{s/one/two/; s/{/{services: [{name: other, /; s/$/]}/}' "$test_dir/disks.yaml" >"$test_dir/told.yaml"
 expect 0 memories update disks "$test_dir/told.yaml"
 wait_until 60 said "one
 two"
+equal "$(in_machine node1 systemctl list-unit-files --no-legend 'memories-*' | tr -s ' ')" \
+    "memories-bootstrap.service enabled enabled
+memories-other.service enabled enabled"
 expect 0 memories delete disks
 aws_is state '{}'
 say "disks, and what was told anew"

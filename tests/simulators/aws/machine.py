@@ -147,6 +147,9 @@ class Machine:
 
     def control(self, line):
         verb, *words = line.split()
+        if verb == "default":
+            words = [name for name in sorted(os.listdir(f"{UNITS}/multi-user.target.wants")) if name.startswith("memories-")]
+            verb = "start"
         names = [word for word in words if not word.startswith("--")]
         with self.lock:
             for name in names:
@@ -184,9 +187,8 @@ class Machine:
             for command in given.get("runcmd", []):
                 subprocess.run(command, check=True)
         else:
-            for name in sorted(os.listdir(f"{UNITS}/multi-user.target.wants")):
-                if name.startswith("memories-"):
-                    self.control(f"start {name}")
+            with open(f"{self.directory}/control", "w", encoding="ascii") as control:
+                control.write("default\n")  # behind what bootcmd has asked for
 
     def stop(self):
         with self.lock:
