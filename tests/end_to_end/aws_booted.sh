@@ -70,24 +70,30 @@ expect 0 memories delete group
 aws_is state '{}'
 say "it came back from being switched off with what it had"
 
-# ---- A data volume, a swap file; told something else while it is off ----
+# ---- A data volume, a swap file; told so much that it is compressed, and something else while it is off ----
 
-cat >"$test_dir/disks.yaml" <<'END_OF_CONFIG'
+large=$(seq 5000 | tr '\n' ' ')
+cat >"$test_dir/disks.yaml" <<END_OF_CONFIG
 topology: standalone
 provider: aws
 config:
   region: us-west-2
   hardware: {cpu: {vcpus: 2}, memory: {ram: 4, swap: 1}, storage: {data_volume: {size: 30}}}
-  workload: {command: [sh, -c, "echo $WORD >>%d/words; exec sleep infinity"], environment: {WORD: one}}
+  workload:
+    files: [{path: "%d/large", content: "$large"}]
+    command: [sh, -c, "echo \$WORD >>%d/words; exec sleep infinity"]
+    environment: {WORD: one}
 END_OF_CONFIG
 expect 0 memories deploy "$test_dir/disks.yaml" --name disks
 words() { in_machine node1 cat /var/lib/memories/words 2>"$test_dir/err"; }
 said() { [ "$(words)" = "$1" ]; }
 wait_until 60 said one
+equal "$(in_machine node1 cat /var/lib/memories/large)" "$large"
 contains "$(in_machine node1 findmnt -no FSTYPE,LABEL /var/lib/memories)" "ext4   memories-data"
 [ "$(in_machine node1 df --output=size -BG /var/lib/memories | tail -n 1 | tr -dc 0-9)" -ge 28 ] || fail "not the disk"
 equal "$(($(in_machine node1 stat -c %s /swapfile) >> 20))" 953 # of 10^9 bytes; it can't be used in a container
-sed '/workload:/{s/one/two/; s/{/{services: [{name: other, /; s/$/]}/}' "$test_dir/disks.yaml" >"$test_dir/told.yaml"
+sed 's/WORD: one/WORD: two/; s/^    command:/    services:\n      - name: other\n        command:/; s/^    environment:/    &/' \
+    "$test_dir/disks.yaml" >"$test_dir/told.yaml"
 expect 0 memories update disks "$test_dir/told.yaml"
 wait_until 60 said "one
 two"
