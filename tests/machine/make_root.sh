@@ -17,13 +17,16 @@ suite=bookworm
 # cloud-init needs, needs python3-cffi-backend.
 image_packages=systemd,systemd-sysv,dbus,udev,cloud-init,python3-cffi-backend,iproute2,netbase,ca-certificates,curl,procps
 image_packages=$image_packages,kmod,e2fsprogs,fdisk,logrotate,python3,openssh-server
-node_packages='etcd-server docker.io iptables python3'
+node_packages='etcd-server docker.io iptables'
 
 # Another text of this script makes another root.
 version=$(sha256sum "$0" | cut -c 1-16)
 if [ "$(cat "$directory/etc/memories-machine-root" 2>/dev/null)" = "$version" ]; then
     echo "$directory is ready"
     exit 0
+fi
+if [ -d "$directory" ] && [ -n "$(ls -A "$directory")" ] && [ ! -e "$directory/etc/memories-machine-root" ]; then
+    fail "$directory has something else in it: name another directory"
 fi
 [ "$(id -u)" -eq 0 ] || fail "only root can make it"
 command -v debootstrap >/dev/null || fail "debootstrap is not installed (apt-get install debootstrap)"
@@ -94,6 +97,7 @@ rm -f "$draft/etc/resolv.conf" "$draft/etc/hostname"
 : >"$draft/etc/resolv.conf"
 echo "$version" >"$draft/etc/memories-machine-root"
 
+# Another one of ours, or nothing.
 rm -rf --one-file-system "$directory"
 mv "$draft" "$directory"
 trap - EXIT

@@ -23,12 +23,9 @@ def mount(point, kind, source="none", flags=0, options=None):
     checked(libc.mount(source.encode(), point.encode(), kind and kind.encode(), flags, options and options.encode()))
 
 
-def separate(*more):
+def separate(more=0):
     """Own mounts and network, and more."""
-    flags = CLONE_NEWNS | CLONE_NEWNET
-    for one in more:
-        flags |= one
-    checked(libc.unshare(flags))
+    checked(libc.unshare(CLONE_NEWNS | CLONE_NEWNET | more))
     mount("/", None, flags=MS_REC | MS_PRIVATE)
 
 
@@ -135,8 +132,8 @@ def wait_for(first):
 def fork_first():
     """Returns in a process that is the first of its own and in cgroups of its own; all others end with it. Who calls waits for
     that, hands SIGTERM on (which is blocked until then), and kills it when its own standard input is closed."""
-    cgroups = Cgroups()
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    cgroups = Cgroups()
     checked(libc.unshare(CLONE_NEWPID))
     first = os.fork()
     if first == 0:
