@@ -46,6 +46,14 @@ static int on_stream(const char *node, const char *bytes, size_t count, void *us
     return check->stream_end && ++check->streamed >= check->stream_end;
 }
 
+/* A slot that broke a rule after it had answered for everything: the core goes by the answers, and logs the rest. */
+static void on_log(const char *plugin, int level, const char *text, void *user_data)
+{
+    (void)plugin;
+    if (level == MEMORIES_LOG_ERROR && strstr(text, "is defective: slot"))
+        check_fail(user_data, NULL, NULL, "%s", text);
+}
+
 /* In the child, where nothing has been loaded so far. NULL: reported. */
 static const struct plugin *load(struct check *check)
 {
@@ -63,7 +71,7 @@ static bool begin(struct check *check, const struct check_subject *subject, int 
     check->plugin = load(check);
     check->http = check->plugin ? http_client_new(NULL) : NULL;
     check->environment = (struct call_environment){
-        .cancel = &check->cancel, .http = check->http, .on_stream = on_stream, .user_data = check
+        .cancel = &check->cancel, .http = check->http, .on_stream = on_stream, .on_log = on_log, .user_data = check
     };
     return check->plugin;
 }

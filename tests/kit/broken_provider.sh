@@ -64,6 +64,7 @@ broken pure 'asked the host for the time' $p '/^static int32_t lower/,/^}/s/^   
 
 # Batches
 broken read-unknown 'read: .*not there' $p '/^static int32_t read_one/,/^}/s/^    return/    if (!find(work)) return fail_operation(work, MEMORIES_NOT_FOUND, NULL, "not there");\n&/'
+broken read-unknown 'slot read returned 1, expected 0 or a negative code' $p '/^static int32_t read_batch(/,/^}/s/return each(.*/each(opened, call, operations, count, read_one); return 1;/'
 broken create 'gave no answer for operation 1' $p '/^static int32_t create(/,/^}/s/count, create_one/1, create_one/'
 broken create 'answered for operation 3 of 3' $p '/^static int32_t answer(/,/^}/s/host->operation_result(work->call, work->index, state/host->operation_result(work->call, work->index + (state == MEMORIES_STATE_PENDING), state/'
 broken create 'has the private address' $p '/^static int32_t create_machine/,/^}/s/return answer(work, machine);/{ struct work w = *work; w.index = 2 - w.index; return answer(\&w, machine); }/'
