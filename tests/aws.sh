@@ -2,7 +2,9 @@
 # tests/aws.sh - the simulator of AWS (tests/simulators/aws), for tests and benchmarks; sourced after tests/env.sh
 #
 #     aws_machines            first of all: instances are to be machines (machines.py)
+#     aws_booted_machines     first of all: they are to boot a systemd and a cloud-init of their own
 #     start_aws [OPTION…]     starts it, and points the environment at it
+#     start_moto              instead: an emulator that others wrote, where it is installed; nothing of the following
 #     aws_steer faults '[…]'  what goes wrong (faults.py); settings '{…}' (world.py)
 #     aws_look calls          what was called; requests; state: the objects that are there
 #     aws_forget              forgets the calls so far
@@ -25,7 +27,7 @@ aws_machines() {
     export MEMORIES_TEST_MACHINES
     if [ "$(id -u)" -eq 0 ]; then namespaces=-nm; else namespaces=-Urnm; fi
     # shellcheck disable=SC2016 # for the inner shell
-    made='ip link set lo up && ip address add 203.0.113.1/32 dev lo &&
+    made='ip link set lo up && ip address add 203.0.113.1/32 dev lo && ip address add 169.254.169.254/32 dev lo &&
         ip route add 198.51.100.0/24 dev lo src 203.0.113.1 && echo 1 >/proc/sys/net/ipv4/ip_forward &&
         nft add table ip aws && mount -t tmpfs memories "$MEMORIES_TEST_MACHINES"'
     unshare $namespaces sh -c "$made" 2>"$test_dir/err" || skip "no namespaces with a network of their own: $(cat "$test_dir/err")"
@@ -33,15 +35,51 @@ aws_machines() {
     exit $?
 }
 
+# machine_root - sets $machine_root to what tests/machine/make_root.sh has made; skips where there is nothing, or an old one
+machine_root() {
+    for machine_root in "${MEMORIES_MACHINE_ROOT:-}" "$srcdir/build/machine-root" "$srcdir/../machine-root"; do
+        [ -z "$machine_root" ] || [ ! -e "$machine_root/etc/memories-machine-root" ] || break
+    done
+    if [ "$(cat "$machine_root/etc/memories-machine-root" 2>/dev/null)" != "$(sha256sum "$srcdir/tests/machine/make_root.sh" | cut -c 1-16)" ]; then
+        skip "there is no root file system for machines, or an old one: as root, tests/machine/make_root.sh ${MEMORIES_MACHINE_ROOT:-}"
+    fi
+}
+
+aws_booted_machines() {
+    [ "$(id -u)" -eq 0 ] || skip "not root"
+    command -v systemd-nspawn >/dev/null || skip "systemd-nspawn is not installed (apt-get install systemd-container)"
+    machine_root
+    aws_machine_root=$machine_root
+    aws_machines
+}
+
 start_aws() {
     models=$(shared_directory)
     mkfifo "$test_dir/aws.input"
     python3 "$srcdir/tests/simulators/aws/simulator.py" --port-file "$test_dir/aws.port" \
-        ${models:+--models "$models/specs/aws"} ${MEMORIES_TEST_MACHINES:+--machines "$MEMORIES_TEST_MACHINES"} "$@" <"$test_dir/aws.input" >"$test_dir/aws.log" 2>&1 &
+        --policy "$srcdir/docs/providers/aws-policy.json" ${models:+--models "$models/specs/aws"} ${MEMORIES_TEST_MACHINES:+--machines "$MEMORIES_TEST_MACHINES"} \
+        ${aws_machine_root:+--machine-root "$aws_machine_root"} "$@" <"$test_dir/aws.input" >"$test_dir/aws.log" 2>&1 &
     # It ends when the last one that holds this closes it: this shell.
     exec 7>"$test_dir/aws.input"
     wait_until 20 test -s "$test_dir/aws.port"
-    aws_url=http://127.0.0.1:$(cat "$test_dir/aws.port")
+    use_aws "http://127.0.0.1:$(cat "$test_dir/aws.port")"
+}
+
+start_moto() {
+    command -v moto_server >/dev/null || skip "moto_server is not installed (pip install 'moto[server]')"
+    moto_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    # It ends with this shell, when all that was deployed has been deleted.
+    MOTO_IAM_LOAD_MANAGED_POLICIES=true python3 -c 'import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 15)  # PR_SET_PDEATHSIG, SIGTERM
+os.execvp(sys.argv[1], sys.argv[1:])' moto_server -H 127.0.0.1 -p "$moto_port" >"$test_dir/moto.log" 2>&1 &
+    moto_answers() { python3 -c 'import sys, urllib.request as u; u.urlopen(sys.argv[1])' "http://127.0.0.1:$moto_port/moto-api/" 2>/dev/null; }
+    wait_until 60 moto_answers
+    use_aws "http://127.0.0.1:$moto_port"
+}
+
+# use_aws URL: the environment points there, and only there
+use_aws() {
+    aws_url=$1
     clear_aws_environment
     export AWS_ENDPOINT_URL="$aws_url" AWS_REGION=us-west-2 AWS_DEFAULT_REGION=us-west-2 \
         AWS_ACCESS_KEY_ID=AKIASIMULATOR AWS_SECRET_ACCESS_KEY='simulated secret'
@@ -82,10 +120,12 @@ import base64, gzip, json, sys, urllib.request
 def look(what):
     return json.load(urllib.request.urlopen(f"{sys.argv[1]}/simulator/{what}"))
 
-def user_data(request):
+def user_data_text(request):
     data = base64.b64decode(request["parameters"]["UserData"])
-    data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    return json.loads(data.decode().removeprefix("#cloud-config\n"))
+    return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
+
+def user_data(request):
+    return json.loads(user_data_text(request).removeprefix("#cloud-config\n"))
 
 state, requests = look("state"), look("requests")
 calls = [call["action"] for call in look("calls")]

@@ -77,20 +77,42 @@ char *memories_schema(memories_context *context, const char *topology, const cha
     return text;
 }
 
-/* A session and blueprint for a new deployment under the id of this attempt. The configuration is checked before the
- * provider is opened, which may need credentials. */
-static struct session *design(memories_context *context, const memories_config *config, unsigned attempt,
-                              struct blueprint *blueprint, memories_error **error)
+/* Whether a deployment of this id is there, or was: the audit trails of two must not mix. */
+static bool id_is_used(struct store *store, const char *id)
+{
+    AUTO_JSON json_object *trail = store_audit_list(store, id, NULL);
+    AUTO_JSON json_object *record = store_deployment_find(store, id, NULL);
+    return json_count(trail) || (record && !strcmp(json_get_string(record, "id"), id));
+}
+
+static char *make_free_id(memories_context *context, const memories_config *config, memories_error **error)
+{
+    struct store *store = context_store(context, error);
+    int64_t now_ms = clock_now_ms();
+    for (unsigned attempt = 1; store && attempt <= SAME_SECOND_MAX; attempt++) {
+        AUTO_FREE char *id = make_id(config->topology, config->provider, now_ms, attempt);
+        if (!id)
+            error_no_memory(error);
+        if (!id || !id_is_used(store, id))
+            return STEAL(id);
+    }
+    if (store)
+        error_set(error, MEMORIES_CONFLICT, "%d deployments were made in this second", SAME_SECOND_MAX);
+    return NULL;
+}
+
+/* A session and blueprint for a new deployment, under an id that is free: the provider looks whether anything bears it.
+ * The configuration is checked before the provider is opened, which may need credentials. */
+static struct session *design(memories_context *context, const memories_config *config, struct blueprint *blueprint,
+                              memories_error **error)
 {
     const struct plugin *topology, *provider;
     if (load_pair(context, config, &topology, &provider, error))
         return NULL;
-    AUTO_FREE char *id = make_id(config->topology, config->provider, clock_now_ms(), attempt);
+    AUTO_FREE char *id = make_free_id(context, config, error);
     struct call_environment environment = { .deployment = id, .cancel = &context->cancel };
     struct session *session = NULL;
-    if (!id)
-        error_no_memory(error);
-    else if (!blueprint_plan(topology, provider, &environment, config, NULL, blueprint, error))
+    if (id && !blueprint_plan(topology, provider, &environment, config, NULL, blueprint, error))
         session = session_new(context, id, config->topology, config->provider, config->config, error);
     if (session) {
         session->reason = "deploy";
@@ -106,7 +128,7 @@ char *memories_plan(memories_context *context, const memories_config *config, me
 {
     context_begin(context);
     struct blueprint blueprint = { 0 };
-    struct session *session = design(context, config, 1, &blueprint, error);
+    struct session *session = design(context, config, &blueprint, error);
     char *text = session ? session_plan_text(session, &blueprint, NULL, error) : NULL;
     blueprint_clear(&blueprint);
     session_free(session);
@@ -131,41 +153,28 @@ static json_object *new_record(const struct session *session, const memories_con
     return STEAL(record);
 }
 
-/* Whether a deployment of this id is there, or was: the audit trails of two must not mix. */
-static bool id_is_used(struct session *session)
-{
-    AUTO_JSON json_object *trail = store_audit_list(session->store, session->id, NULL);
-    AUTO_JSON json_object *record = store_deployment_find(session->store, session->id, NULL);
-    return json_count(trail) || (record && !strcmp(json_get_string(record, "id"), session->id));
-}
-
 /* Designs the deployment and puts it on record, under an id that is free. */
 static struct session *found(memories_context *context, const memories_config *config, struct blueprint *blueprint,
                              memories_error **error)
 {
-    for (unsigned attempt = 1; attempt <= SAME_SECOND_MAX; attempt++) {
-        struct session *session = design(context, config, attempt, blueprint, error);
+    for (;;) {
+        struct session *session = design(context, config, blueprint, error);
         if (!session)
             return NULL;
-        if (!id_is_used(session)) {
-            AUTO_JSON json_object *record = new_record(session, config, blueprint);
-            AUTO_ERROR memories_error *problem = NULL;
-            if (!record)
-                error_no_memory(&problem);
-            else if (!store_deployment_insert(session->store, record, &problem))
-                return session;
-            if (!id_is_used(session)) { /* otherwise another process was faster in this very moment */
-                session_free(session);
-                blueprint_clear(blueprint);
-                error_move(error, STEAL(problem));
-                return NULL;
-            }
-        }
+        AUTO_JSON json_object *record = new_record(session, config, blueprint);
+        AUTO_ERROR memories_error *problem = NULL;
+        if (!record)
+            error_no_memory(&problem);
+        else if (!store_deployment_insert(session->store, record, &problem))
+            return session;
+        bool is_used = id_is_used(session->store, session->id); /* another process was faster in this very moment */
         session_free(session);
         blueprint_clear(blueprint);
+        if (!is_used) {
+            error_move(error, STEAL(problem));
+            return NULL;
+        }
     }
-    error_set(error, MEMORIES_CONFLICT, "%d deployments were made in this second", SAME_SECOND_MAX);
-    return NULL;
 }
 
 /* Advice on how to go on with a deployment that is gone would lead nowhere. */

@@ -160,28 +160,7 @@ static bool is_own_package(const char *name)
     return false;
 }
 
-static void append_packages(struct plugin_text *script, json_object *packages)
-{
-    struct plugin_text names = PLUGIN_TEXT(script->call), commands = PLUGIN_TEXT(script->call);
-    for (size_t i = 0; i < json_count(packages); i++) {
-        const char *name = name_of(json_at(packages, i));
-        json_object *wanted = json_get_array(json_at(packages, i), "commands");
-        if (is_own_package(name))
-            continue;
-        plugin_text_append(&names, " ");
-        append_shell(&names, name);
-        for (size_t c = 0; c < json_count(wanted); c++) {
-            plugin_text_append(&commands, " ");
-            append_shell(&commands, string_at(wanted, c));
-        }
-    }
-    const char *name_list = plugin_text_take(&names), *command_list = plugin_text_take(&commands);
-    script->failed |= !name_list || !command_list;
-    if (!script->failed)
-        plugin_text_printf(script, "packages=\"%s\"\ncommands=\"%s\"\n", name_list, command_list);
-}
-
-/* Services that packages bring are not wanted as they come: ours run instead. */
+/* Services that packages bring are not wanted as they come, even when the image has them: ours run instead. */
 static const char install_part[] =
     "missing() {\n"
     "    for command in $commands; do\n"
@@ -202,11 +181,34 @@ static const char install_part[] =
     "        sleep 5\n"
     "    done\n"
     "    rm -f /usr/sbin/policy-rc.d\n"
-    "    for unit in $(eval \"dpkg -L $packages\" |\n"
-    "        sed -n 's|^\\(/usr\\)\\{0,1\\}/lib/systemd/system/\\([^/@]*\\.\\(service\\|socket\\)\\)$|\\2|p'); do\n"
-    "        systemctl disable --now \"$unit\" || true\n"
-    "    done\n"
-    "fi\n";
+    "fi\n"
+    "for unit in $(eval \"dpkg -L $packages\" |\n"
+    "    sed -n 's#^\\(/usr\\)\\{0,1\\}/lib/systemd/system/\\([^/@]*\\.\\(service\\|socket\\)\\)$#\\2#p'); do\n"
+    "    systemctl disable --now \"$unit\" || true\n"
+    "done\n";
+
+static void append_packages(struct plugin_text *script, json_object *packages)
+{
+    struct plugin_text names = PLUGIN_TEXT(script->call), commands = PLUGIN_TEXT(script->call);
+    for (size_t i = 0; i < json_count(packages); i++) {
+        const char *name = name_of(json_at(packages, i));
+        json_object *wanted = json_get_array(json_at(packages, i), "commands");
+        if (is_own_package(name))
+            continue;
+        plugin_text_append(&names, " ");
+        append_shell(&names, name);
+        for (size_t c = 0; c < json_count(wanted); c++) {
+            plugin_text_append(&commands, " ");
+            append_shell(&commands, string_at(wanted, c));
+        }
+    }
+    if (!names.length && !names.failed)
+        return;
+    const char *name_list = plugin_text_take(&names), *command_list = plugin_text_take(&commands);
+    script->failed |= !name_list || !command_list;
+    if (!script->failed)
+        plugin_text_printf(script, "packages=\"%s\"\ncommands=\"%s\"\n%s", name_list, command_list, install_part);
+}
 
 /* Once in the life of the node: what a command began is not begun again at the next boot. */
 static void append_commands(struct plugin_text *script, json_object *commands)
@@ -229,19 +231,18 @@ static void append_commands(struct plugin_text *script, json_object *commands)
     plugin_text_append(script, "    touch " CLOUD_DATA_DIRECTORY "/.commands-done\nfi\n");
 }
 
-/* Services that are not wanted any more go; those that run go on. Not waited for: one may need another node's. */
+static void append_units(struct plugin_text *text, json_object *services)
+{
+    for (size_t i = 0; i < json_count(services); i++)
+        plugin_text_printf(text, "%smemories-%s.service", i ? " " : "", name_of(json_at(services, i)));
+}
+
+/* Those that run go on. Not waited for: one may need another node's. */
 static void append_services(struct plugin_text *script, json_object *services)
 {
     plugin_text_append(script, "units=\"");
-    for (size_t i = 0; i < json_count(services); i++)
-        plugin_text_printf(script, "%smemories-%s.service", i ? " " : "", name_of(json_at(services, i)));
+    append_units(script, services);
     plugin_text_append(script, "\"\n"
-                               "for unit in " UNIT_DIRECTORY "/memories-*.service; do\n"
-                               "    unit=${unit##*/}\n"
-                               "    case \" $units " SCRIPT_UNIT " \" in *\" $unit \"*) continue ;; esac\n"
-                               "    systemctl disable --now \"$unit\"\n"
-                               "    rm -f " UNIT_DIRECTORY "/\"$unit\"\n"
-                               "done\n"
                                "systemctl daemon-reload\n"
                                "for unit in $units; do systemctl enable \"$unit\"; done\n"
                                "for unit in $units; do systemctl start --no-block \"$unit\"; done\n");
@@ -250,7 +251,6 @@ static void append_services(struct plugin_text *script, json_object *services)
 static const char *script_of(struct memories_call *call, const struct cloud_config *config)
 {
     struct plugin_text script = PLUGIN_TEXT(call);
-    json_object *packages = json_get_array(config->bootstrap, "packages");
     plugin_text_append(&script, "#!/bin/sh\n"
                                 "# Made by memories: installs, prepares and starts what this node runs.\n"
                                 "set -u\n"
@@ -258,10 +258,7 @@ static const char *script_of(struct memories_call *call, const struct cloud_conf
                                 "mkdir -p " CLOUD_DATA_DIRECTORY " " CLOUD_LOG_DIRECTORY "\n"
                                 "exec >>" CLOUD_LOG_DIRECTORY "/bootstrap.log 2>&1\n"
                                 "fail() { echo \"memories: $*\"; exit 1; }\n");
-    if (json_count(packages)) {
-        append_packages(&script, packages);
-        plugin_text_append(&script, install_part);
-    }
+    append_packages(&script, json_get_array(config->bootstrap, "packages"));
     append_commands(&script, json_get_array(config->bootstrap, "commands"));
     append_services(&script, json_get_array(config->bootstrap, "services"));
     if (config->finally)
@@ -288,18 +285,29 @@ static void append_mount(struct plugin_text *text, const char *find_data_disk)
 }
 
 /* cloud-init writes files at the first boot only. At the next ones it is asked to, before the services start: the
- * machine may have been told something else meanwhile. */
-static const char rewrite_part[] = "if [ -e " SCRIPT " ]; then\n"
-                                   "    cloud-init single --name write_files --frequency always\n"
-                                   "    systemctl daemon-reload\n"
-                                   "fi\n";
+ * machine may have been told something else meanwhile. Services that are not wanted any more do not start again. */
+static void append_rewrite(struct plugin_text *text, json_object *services)
+{
+    plugin_text_append(text, "if [ -e " SCRIPT " ]; then\n"
+                             "    cloud-init single --name write_files --frequency always\n"
+                             "    for unit in " UNIT_DIRECTORY "/memories-*.service; do\n"
+                             "        case \" " SCRIPT_UNIT " ");
+    append_units(text, services);
+    plugin_text_append(text, " \" in *\" ${unit##*/} \"*) continue ;; esac\n"
+                             "        systemctl disable \"${unit##*/}\"\n"
+                             "        systemctl stop --no-block \"${unit##*/}\"\n"
+                             "        rm -f \"$unit\"\n"
+                             "    done\n"
+                             "    systemctl daemon-reload\n"
+                             "fi\n");
+}
 
 static const char *boot_part(struct memories_call *call, const struct cloud_config *config)
 {
     struct plugin_text text = PLUGIN_TEXT(call);
     if (config->find_data_disk)
         append_mount(&text, config->find_data_disk);
-    plugin_text_append(&text, rewrite_part);
+    append_rewrite(&text, json_get_array(config->bootstrap, "services"));
     return plugin_text_take(&text);
 }
 

@@ -122,6 +122,45 @@ START_TEST(the_script_installs_prepares_and_starts)
 }
 END_TEST
 
+/* At the next boot, when files have been written anew. */
+START_TEST(services_that_are_not_wanted_any_more_go)
+{
+    AUTO_JSON json_object *bootstrap = json_tokener_parse(bootstrap_text);
+    AUTO_JSON json_object *document = render(&(struct cloud_config){ .hostname = "node1", .bootstrap = bootstrap });
+    const char *script = json_object_get_string(json_at(json_at(json_get_array(document, "bootcmd"), 0), 2));
+    check_syntax(script);
+    contains(script, "\n    cloud-init single --name write_files --frequency always\n"
+                     "    for unit in /etc/systemd/system/memories-*.service; do\n"
+                     "        case \" memories-bootstrap.service memories-etcd.service memories-other.service \" in "
+                     "*\" ${unit##*/} \"*) continue ;; esac\n");
+}
+END_TEST
+
+/* Whatever a package calls them, and wherever it has them: the loop that finds them, with a dpkg and a systemctl of the
+ * test's. */
+START_TEST(services_of_packages_are_switched_off)
+{
+    AUTO_JSON json_object *bootstrap = json_tokener_parse(bootstrap_text);
+    AUTO_JSON json_object *document = render(&(struct cloud_config){ .hostname = "node1", .bootstrap = bootstrap });
+    const char *loop = strstr(file_of(document, "/usr/local/lib/memories/bootstrap", "0755"), "for unit in $(eval");
+    const char *end = loop ? strstr(loop, "\ndone\n") : NULL;
+    ck_assert_msg(end != NULL, "there is no such loop");
+    setenv("LOOP", loop, true);
+    FILE *output =
+        popen("packages=\" 'etcd-server'\"\n"
+              "dpkg() { printf '%s\\n' \"/etc/$2\" /lib/systemd/system/etcd.service /lib/systemd/system/one@.service "
+              "/usr/lib/systemd/system/docker.socket /usr/lib/systemd/system/docker.service.d/x.conf; }\n"
+              "systemctl() { echo \"$*\"; }\n"
+              "eval \"${LOOP%%\ndone\n*}\ndone\"",
+              "r");
+    char seen[512] = "";
+    size_t length = output ? fread(seen, 1, sizeof seen - 1, output) : 0;
+    seen[length] = '\0';
+    ck_assert_int_eq(pclose(output), 0);
+    ck_assert_str_eq(seen, "disable --now etcd.service\ndisable --now docker.socket\n");
+}
+END_TEST
+
 START_TEST(disks_are_found_and_swap_is_made)
 {
     AUTO_JSON json_object *bootstrap = json_tokener_parse("{}");
@@ -187,6 +226,8 @@ int main(void)
     tcase_add_test(cases, services_are_units);
     tcase_add_test(cases, the_script_installs_prepares_and_starts);
     tcase_add_test(cases, disks_are_found_and_swap_is_made);
+    tcase_add_test(cases, services_that_are_not_wanted_any_more_go);
+    tcase_add_test(cases, services_of_packages_are_switched_off);
     tcase_add_test(cases, a_missing_secret_is_told);
     tcase_add_test(cases, memory_may_run_out_anywhere);
     suite_add_tcase(suite, cases);

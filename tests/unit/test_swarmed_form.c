@@ -600,6 +600,25 @@ START_TEST(a_service_that_always_fails_is_an_error_after_a_while)
 }
 END_TEST
 
+/* Nodes that a cloud starts take their time, and those that were switched off bring tasks that have failed. */
+START_TEST(the_time_that_nodes_took_to_come_is_not_the_services)
+{
+    swarmed_open_formed(1, 2, NO_SERVICES);
+    fake_swarm.failing = "web";
+    fake_swarm.failure = "task: non-zero exit (255)";
+    swarmed_plan(1, 2, ONE_SERVICE);
+    expect_step("1 services are made", "network memories\ncreate web\n");
+    fake_host_set_now(1772022926000);
+    ck_assert(!json_set_string(fake_listed("worker-2"), "UpdatedAt", "2026-02-25T12:34:56.123456789Z"));
+    swarmed_elapsed_ms = 300000;
+    expect_step("0 of 2 tasks of service web run", "");
+    expect_step("0 of 2 tasks of service web run: task: non-zero exit (255)", "");
+    fake_host_set_now(1772022926001);
+    expect_error(MEMORIES_FAILED, "web", "0 of 2 tasks of service web run: task: non-zero exit (255)",
+                 "look at its image, command and placement");
+}
+END_TEST
+
 #define NO_ROOM "no suitable node (host-mode port already in use on 2 nodes)"
 
 /* Three tasks on as many nodes, of which one takes none any more. */
@@ -766,6 +785,7 @@ int main(void)
     tcase_add_test(test_case, an_update_is_waited_for);
     tcase_add_test(test_case, an_update_that_fails_is_an_error);
     tcase_add_test(test_case, a_service_that_always_fails_is_an_error_after_a_while);
+    tcase_add_test(test_case, the_time_that_nodes_took_to_come_is_not_the_services);
     tcase_add_test(test_case, a_service_without_room_is_an_error_in_the_end);
     tcase_add_test(test_case, a_task_that_docker_overlooked_is_scheduled_anew);
     tcase_add_test(test_case, a_task_that_fails_is_not_scheduled_anew);

@@ -75,4 +75,4 @@ plugins_providers_aws_provider_aws_la_SOURCES =
 plugins_providers_aws_provider_aws_la_LDFLAGS = $(plugin_ldflags)
 plugins_providers_aws_provider_aws_la_LIBADD = plugins/providers/aws/libaws.la $(aws_libs)
 CLEANFILES += $(aws_json:.json=.description.c)
-EXTRA_DIST += $(aws_json) docs/providers/aws.md
+EXTRA_DIST += $(aws_json) docs/providers/aws.md docs/providers/aws-policy.json

@@ -10,7 +10,8 @@
 
 #define RESTART_DELAY_NS 500000000
 #define UPDATE_MONITOR_NS 2000000000
-/* Tasks of a new service fail at times, while its network comes up on a node. Who still fails after this will go on so. */
+/* Tasks of a new service fail at times, while its network comes up on a node, and those of a node that was switched off
+ * have failed. Who still fails so long after the last node came will go on so. */
 #define FAILING_MS 30000
 /* A service of which some tasks run, and others can't for so long, has no room for them. */
 #define STUCK_MS 120000
@@ -557,6 +558,18 @@ static int32_t nudge(struct swarm *swarm, const struct tally *tally)
     return service_update(swarm, tally->listed, spec);
 }
 
+/* How long nothing but the tasks themselves can have kept them from running: a cloud's machines may have taken minutes
+ * to come. Managers note when a node comes or goes. */
+static int64_t settled_for_ms(struct swarm *swarm)
+{
+    int64_t now_ms = plugin_host->now_ms(swarm->call), since_ms = now_ms - swarm->elapsed_ms;
+    for (size_t i = 0; i < json_count(swarm->nodes_listed); i++) {
+        int64_t noted_ms = time_of(json_get_string(json_at(swarm->nodes_listed, i), "UpdatedAt"));
+        since_ms = noted_ms && noted_ms > since_ms ? noted_ms : since_ms;
+    }
+    return now_ms - since_ms;
+}
+
 static int32_t await_service(struct swarm *swarm, const struct tally *tally)
 {
     const char *name = json_get_string(tally->service, "name");
@@ -567,7 +580,7 @@ static int32_t await_service(struct swarm *swarm, const struct tally *tally)
         code = nudge(swarm, tally);
     if (code)
         return code;
-    if (tally->problem && swarm->elapsed_ms > (tally->running ? STUCK_MS : FAILING_MS))
+    if (tally->problem && settled_for_ms(swarm) > (tally->running ? STUCK_MS : FAILING_MS))
         return plugin_fail(swarm->call, MEMORIES_FAILED, name, "look at its image, command and placement",
                            "%lld of %lld tasks of service %s run: %s", (long long)tally->running,
                            (long long)tally->wanted, name, tally->problem);

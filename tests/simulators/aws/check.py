@@ -6,6 +6,7 @@
 The same questions can be put to moto, an emulator that others wrote: what both answer is likely to be what AWS answers."""
 
 import base64
+import datetime
 import sys
 
 import botocore.exceptions
@@ -49,17 +50,26 @@ def network():
     assert [one["VpcId"] for one in ec2.describe_vpcs(Filters=BY_TAG)["Vpcs"]] == [vpc]
     gateway = ec2.create_internet_gateway(TagSpecifications=tagged("internet-gateway"))["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    seen = ec2.describe_internet_gateways(Filters=BY_TAG)["InternetGateways"][0]
+    assert (seen["InternetGatewayId"], seen["Attachments"][0]["VpcId"]) == (gateway, vpc)
     refused("Resource.AlreadyAssociated", ec2.attach_internet_gateway, InternetGatewayId=gateway, VpcId=vpc)
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone=ZONE,
                                TagSpecifications=tagged("subnet"))["Subnet"]["SubnetId"]
     refused("InvalidSubnet.Conflict", ec2.create_subnet, VpcId=vpc, CidrBlock="10.0.0.128/25", AvailabilityZone=ZONE)
     refused("InvalidSubnet.Range", ec2.create_subnet, VpcId=vpc, CidrBlock="10.1.0.0/24", AvailabilityZone=ZONE)
+    seen = ec2.describe_subnets(Filters=BY_TAG)["Subnets"][0]
+    assert (seen["SubnetId"], seen["CidrBlock"], seen["AvailabilityZone"]) == (subnet, "10.0.0.0/24", ZONE)
     main = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]},
                                               {"Name": "association.main", "Values": ["true"]}])["RouteTables"]
     assert len(main) == 1 and main[0]["Associations"][0]["Main"]
     ec2.create_route(RouteTableId=main[0]["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
     refused("RouteAlreadyExists", ec2.create_route, RouteTableId=main[0]["RouteTableId"], DestinationCidrBlock="0.0.0.0/0",
             GatewayId=gateway)
+    ec2.delete_route(RouteTableId=main[0]["RouteTableId"], DestinationCidrBlock="0.0.0.0/0")
+    refused("InvalidRoute.NotFound", ec2.delete_route, RouteTableId=main[0]["RouteTableId"], DestinationCidrBlock="0.0.0.0/0")
+    ec2.create_tags(Resources=[main[0]["RouteTableId"]], Tags=[{"Key": "memories-key", "Value": "main"}])
+    seen = ec2.describe_route_tables(RouteTableIds=[main[0]["RouteTableId"]])["RouteTables"][0]
+    assert {"Key": "memories-key", "Value": "main"} in seen["Tags"]
     token = {"VpcId": vpc, "ClientToken": "a-token", "TagSpecifications": tagged("route-table")}
     table = ec2.create_route_table(**token)["RouteTable"]["RouteTableId"]
     if not IS_MOTO:  # moto knows no tokens for route tables
@@ -74,7 +84,11 @@ def network():
     refused("InvalidPermission.Duplicate", ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=permission[:1])
     seen = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
     assert sorted(one["IpProtocol"] for one in seen) == ["-1", "tcp"]
+    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=permission[:1])
+    seen = ec2.describe_security_groups(Filters=BY_TAG)["SecurityGroups"][0]["IpPermissions"]
+    assert [one["IpProtocol"] for one in seen] == ["-1"]
     address = ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))["AllocationId"]
+    assert ec2.describe_addresses(Filters=BY_TAG)["Addresses"][0]["AllocationId"] == address
     nat = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address, ClientToken="nat",
                                  TagSpecifications=tagged("natgateway"))["NatGateway"]["NatGatewayId"]
     assert ec2.describe_nat_gateways(Filter=BY_TAG)["NatGateways"][0]["NatGatewayId"] == nat
@@ -108,6 +122,8 @@ def machines(made):
     seen = ec2.describe_instances(Filters=BY_TAG)["Reservations"][0]["Instances"][0]
     assert seen["State"]["Name"] == "running" and seen["PublicIpAddress"] and seen["AmiLaunchIndex"] == 0, seen
     identity = first["InstanceId"]
+    held = ec2.describe_network_interfaces(Filters=[{"Name": "subnet-id", "Values": [made["subnet"]]}])["NetworkInterfaces"]
+    assert identity in [one.get("Attachment", {}).get("InstanceId") for one in held]
     ec2.stop_instances(InstanceIds=[identity])
     ec2.get_waiter("instance_stopped").wait(InstanceIds=[identity])
     if not IS_MOTO:  # moto wants the form's blob encoded once more
@@ -134,6 +150,11 @@ def catalog():
         {"Name": "instance-type", "Values": ["t3.medium"]}])["InstanceTypeOfferings"]
     assert ZONE in [one["Location"] for one in offered]
     assert sts.get_caller_identity()["Account"] == "123456789012"
+    keys = sts.assume_role(RoleArn="arn:aws:iam::123456789012:role/x", RoleSessionName="session")["Credentials"]
+    assert keys["AccessKeyId"].startswith("ASIA") and keys["Expiration"].tzinfo
+    keys = sts.assume_role_with_web_identity(RoleArn="arn:aws:iam::123456789012:role/x", RoleSessionName="session",
+                                             WebIdentityToken="simulated.web.token")["Credentials"]
+    assert keys["SessionToken"]
     name = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
     answer = ssm.get_parameters(Names=[name, "/nothing"])
     assert answer["InvalidParameters"][-1] == "/nothing"
@@ -146,11 +167,14 @@ def observation():
                     Tags=[{"Key": "memories-deployment", "Value": "d"}])
     refused("EntityAlreadyExists", iam.create_role, RoleName="r", AssumeRolePolicyDocument="{}")
     arn = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy"
+    assert iam.get_role(RoleName="r")["Role"]["Tags"] == [{"Key": "memories-deployment", "Value": "d"}]
     iam.attach_role_policy(RoleName="r", PolicyArn=arn)
     assert iam.list_attached_role_policies(RoleName="r")["AttachedPolicies"][0]["PolicyArn"] == arn
     iam.create_instance_profile(InstanceProfileName="p", Path="/memories/")
     iam.add_role_to_instance_profile(InstanceProfileName="p", RoleName="r")
     assert iam.get_instance_profile(InstanceProfileName="p")["InstanceProfile"]["Roles"][0]["RoleName"] == "r"
+    profiles = iam.list_instance_profiles(PathPrefix="/memories/")["InstanceProfiles"]
+    assert [one["InstanceProfileName"] for one in profiles] == ["p"]
     assert [one["RoleName"] for one in iam.list_roles(PathPrefix="/memories/")["Roles"]] == ["r"]
     refused("DeleteConflict", iam.delete_role, RoleName="r")
     iam.remove_role_from_instance_profile(InstanceProfileName="p", RoleName="r")
@@ -177,6 +201,9 @@ def observation():
 
     topic = sns.create_topic(Name="t", Tags=[{"Key": "a", "Value": "b"}])["TopicArn"]
     assert sns.create_topic(Name="t", Tags=[{"Key": "a", "Value": "b"}])["TopicArn"] == topic
+    assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["TopicArn"] == topic
+    assert sns.list_tags_for_resource(ResourceArn=topic)["Tags"] == [{"Key": "a", "Value": "b"}]
+    assert [one["TopicArn"] for one in sns.list_topics()["Topics"]] == [topic]
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="a@example.com")
     assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"][0]["Endpoint"] == "a@example.com"
     sns.delete_topic(TopicArn=topic)
@@ -186,6 +213,14 @@ def observation():
                                 Threshold=80, ComparisonOperator="GreaterThanThreshold")
     assert cloudwatch.describe_alarms(AlarmNamePrefix="memories-d-")["MetricAlarms"][0]["Threshold"] == 80
     cloudwatch.delete_alarms(AlarmNames=["memories-d-a"])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    cloudwatch.put_metric_data(Namespace="CWAgent", MetricData=[
+        {"MetricName": "mem_used", "Dimensions": [{"Name": "InstanceId", "Value": "i-1"}], "Timestamp": now, "Value": 5}])
+    query = {"Id": "one", "MetricStat": {"Period": 60, "Stat": "Average", "Metric": {
+        "Namespace": "CWAgent", "MetricName": "mem_used", "Dimensions": [{"Name": "InstanceId", "Value": "i-1"}]}}}
+    hour = datetime.timedelta(hours=1)
+    seen = cloudwatch.get_metric_data(MetricDataQueries=[query], StartTime=now - hour, EndTime=now + hour)["MetricDataResults"]
+    assert [one["Values"] for one in seen] == [[5]], seen
     assert not cloudwatch.describe_alarms(AlarmNamePrefix="memories-d-")["MetricAlarms"]
 
 

@@ -6,11 +6,13 @@
     machine.py --write-files DIRECTORY
 
 DIRECTORY has the user data, and keeps what the machine writes to /etc, /opt, /usr/local, /var/lib and /var/log, where it sees
-layers of its own over this host's. Its network is its own, too; LINK is the other end of its interface. Packages can't be installed: their programs are this host's. --no-disks: what finds and
-mounts a second disk is left out. --write-files: that alone, as the machine's cloud-init does when it is called. SIGTERM shuts it down; when its standard input is closed, its power is cut.
+layers of its own over this host's; /var/lib/memories is a directory, for containers' layers can't lie over layers. Its network,
+processes and, where this user may make them, cgroups are its own, too; LINK is the other end of its interface. Packages can't be
+installed: their programs are this host's. --no-disks: what finds and mounts a second disk is left out. --write-files: that
+alone, as the machine's cloud-init does when it is called. SIGTERM shuts it down; when its standard input is closed, its power is
+cut.
 """
 
-import ctypes
 import gzip
 import json
 import os
@@ -20,11 +22,11 @@ import subprocess
 import sys
 import threading
 
+import host
+
 OWN = ("/etc", "/opt", "/usr/local", "/var/lib", "/var/log")
 UNITS = "/etc/systemd/system"
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWNET, MS_REC, MS_PRIVATE, PR_SET_PDEATHSIG = 0x20000, 0x4000000, 1 << 30, 0x4000, 1 << 18, 1
-GATEWAY, OPERATOR = "169.254.0.1", "203.0.113.1"
-libc = ctypes.CDLL(None, use_errno=True)
+DATA = "/var/lib/memories"
 
 # Programs of a machine that this one has not.
 STUBS = {"systemctl": "printf '%s\\n' \"$*\" >\"$MACHINE/control\"",
@@ -34,35 +36,14 @@ STUBS = {"systemctl": "printf '%s\\n' \"$*\" >\"$MACHINE/control\"",
          "curl": "echo 'there is no internet' >&2; exit 6"}
 
 
-def checked(result):
-    if result:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
 def separate(directory):
-    """Own names, and own layers over the directories that a machine writes to."""
-    checked(libc.unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWNET))
-    checked(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+    """Own layers over the directories that a machine writes to."""
+    host.separate(host.CLONE_NEWUTS)
     for own in OWN:
-        layer = os.path.join(directory, "disk" + own.replace("/", "-"))
-        os.makedirs(layer + "/upper", exist_ok=True)
-        os.makedirs(layer + "/work", exist_ok=True)
-        options = f"lowerdir={own},upperdir={layer}/upper,workdir={layer}/work"
-        checked(libc.mount(b"overlay", own.encode(), b"overlay", 0, options.encode()))
-
-
-def connect(address, link):
-    """To the network of who started this, which routes."""
-    here = f"""link set lo up
-        link add eth0 type veth peer name {link} netns {os.getppid()}
-        address add {address}/32 dev eth0
-        link set eth0 up
-        route add default via {GATEWAY} dev eth0 onlink"""
-    there = f"""address add {GATEWAY}/32 dev {link}
-        link set {link} up
-        route replace {address}/32 dev {link} src {OPERATOR}"""
-    subprocess.run(["ip", "-batch", "-"], input=here, text=True, check=True)
-    subprocess.run(["nsenter", f"--net=/proc/{os.getppid()}/ns/net", "ip", "-batch", "-"], input=there, text=True, check=True)
+        host.overlay(own, directory + "/disk" + own.replace("/", "-"), own)
+    os.makedirs(directory + "/data", exist_ok=True)
+    os.makedirs(DATA, exist_ok=True)
+    host.mount(DATA, None, directory + "/data", host.MS_BIND)
 
 
 class Unit(threading.Thread):
@@ -89,8 +70,9 @@ class Unit(threading.Thread):
         environment.update(word.replace("%%", "%").partition("=")[::2] for word in self.settings["Environment"])
 
         def prepare():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
             os.setsid()
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            host.libc.prctl(host.PR_SET_PDEATHSIG, signal.SIGKILL)
 
         return subprocess.Popen(self.words(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                                 cwd=self.settings.get("WorkingDirectory", "/"), preexec_fn=prepare)
@@ -115,9 +97,9 @@ class Unit(threading.Thread):
                 return
             self.ended.wait(pause_s)
 
-    def stop(self, way=signal.SIGTERM):
+    def stop(self):
         self.ended.set()
-        for signal_number, wait_s in ((way, int(self.settings.get("TimeoutStopSec", "90000ms")[:-2]) / 1000),
+        for signal_number, wait_s in ((signal.SIGTERM, int(self.settings.get("TimeoutStopSec", "90000ms")[:-2]) / 1000),
                                       (signal.SIGKILL, 5)):
             if self.process and self.process.poll() is None:
                 try:
@@ -165,6 +147,9 @@ class Machine:
 
     def control(self, line):
         verb, *words = line.split()
+        if verb == "default":
+            words = [name for name in sorted(os.listdir(f"{UNITS}/multi-user.target.wants")) if name.startswith("memories-")]
+            verb = "start"
         names = [word for word in words if not word.startswith("--")]
         with self.lock:
             for name in names:
@@ -191,7 +176,7 @@ class Machine:
     def boot(self):
         given, booted = self.user_data(), os.path.exists(f"{self.directory}/booted")
         name = given["hostname"].encode()
-        checked(libc.sethostname(name, len(name)))
+        host.checked(host.libc.sethostname(name, len(name)))
         if self.has_disks:
             for command in given.get("bootcmd", []):
                 subprocess.run(command, check=True)
@@ -202,13 +187,12 @@ class Machine:
             for command in given.get("runcmd", []):
                 subprocess.run(command, check=True)
         else:
-            for name in sorted(os.listdir(f"{UNITS}/multi-user.target.wants")):
-                if name.startswith("memories-"):
-                    self.control(f"start {name}")
+            with open(f"{self.directory}/control", "w", encoding="ascii") as control:
+                control.write("default\n")  # behind what bootcmd has asked for
 
-    def stop(self, way):
+    def stop(self):
         with self.lock:
-            stopping = [threading.Thread(target=unit.stop, args=(way,)) for unit in self.units.values()]
+            stopping = [threading.Thread(target=unit.stop) for unit in self.units.values()]
             for thread in stopping:
                 thread.start()
             for thread in stopping:
@@ -222,19 +206,13 @@ def main():
         machine.write_files(machine.user_data())
         return
     separate(machine.directory)
-    connect(*words[1:])
+    host.connect(*words[1:])
+    host.fork_first().show()
     machine.make_programs()
-
-    def end(way):
-        machine.stop(way)
-        os._exit(0)
-
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=end, args=(signal.SIGTERM,)).start())
     threading.Thread(target=machine.listen, daemon=True).start()
     threading.Thread(target=machine.boot, daemon=True).start()
-    while sys.stdin.buffer.read1(4096):
-        pass
-    end(signal.SIGKILL)
+    signal.sigwait([signal.SIGTERM])
+    machine.stop()
 
 
 if __name__ == "__main__":

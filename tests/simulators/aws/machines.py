@@ -1,4 +1,5 @@
-"""Machines behind the simulated instances: each one runs the user data that it was given (machine.py).
+"""Machines behind the simulated instances: each one runs the user data that it was given, with what this host has (machine.py),
+or, where there is a root file system for that, with a systemd and a cloud-init of its own (nspawn_machine.py).
 
 The network namespace of the simulator, which tests/aws.sh makes, is the internet: it routes between the machines, translates
 public addresses to private ones, and lets in what the security groups say. The operator's address there is 203.0.113.1.
@@ -10,7 +11,8 @@ import signal
 import subprocess
 import sys
 
-PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "machine.py")
+HERE = os.path.dirname(os.path.abspath(__file__))
+GIB = 1 << 30
 
 
 def _rule(rule):
@@ -27,14 +29,21 @@ def _rule(rule):
 
 
 class Machines:
-    def __init__(self, directory):
-        self.directory = directory
-        self.processes = {}  # instance id -> machine.py
+    def __init__(self, directory, root):
+        self.directory, self.root = directory, root
+        self.processes = {}  # instance id -> its machine
         self.numbers = 0     # given out, of addresses and of links
 
     def public_address(self):
         self.numbers += 1
         return f"198.51.100.{self.numbers % 250 + 1}"
+
+    def command(self, instance, directory):
+        link, disks = f"machine{self.numbers}", instance["volumes"][1:]
+        if self.root:
+            return ["nspawn_machine.py", self.root, directory, instance["address"], link,
+                    *(str(int(disk["Ebs"]["VolumeSize"]) * GIB) for disk in disks)]
+        return ["machine.py", *(["--no-disks"] if disks else []), directory, instance["address"], link]
 
     def start(self, instance):
         directory = os.path.join(self.directory, instance["id"])
@@ -42,9 +51,9 @@ class Machines:
         with open(os.path.join(directory, "user-data"), "wb") as file:
             file.write(instance["data"])
         self.numbers += 1
-        command = [sys.executable, PROGRAM, directory, instance["address"], f"machine{self.numbers}"]
-        command += ["--no-disks"] if len(instance["volumes"]) > 1 else []
-        self.processes[instance["id"]] = subprocess.Popen(command, stdin=subprocess.PIPE)
+        program, *words = self.command(instance, directory)
+        self.processes[instance["id"]] = subprocess.Popen([sys.executable, os.path.join(HERE, program), *words],
+                                                          stdin=subprocess.PIPE)
 
     def is_up(self, instance):
         process = self.processes.get(instance["id"])

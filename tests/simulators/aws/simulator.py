@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Amazon Web Services, as far as the provider needs it, on a loopback port.
 
-    simulator.py --port-file FILE [--models DIRECTORY] [--latency MS] [--machines DIRECTORY]
+    simulator.py --port-file FILE [--models DIRECTORY] [--policy FILE] [--latency MS]
+                 [--machines DIRECTORY [--machine-root ROOT]]
 
 Standard library only. It checks signatures, parameters (against the vendor's own description where --models has it),
 states, dependencies, limits, tokens and tags, and gives errors as AWS does. The one account has the access key
 AKIASIMULATOR with the secret "simulated secret".
 
 A test steers it at /simulator/…: PUT faults (faults.py), PUT settings (world.py), PUT metrics ([[namespace, name, instance,
-seconds ago, value]]), PUT logs ([[group, stream, seconds ago, text]]), GET calls, DELETE calls, GET state, GET requests. It
-ends when its standard input is closed. With --machines the instances are machines that run their user data (machines.py).
+seconds ago, value]]), PUT logs ([[group, stream, seconds ago, text]]), PUT policy (a document of IAM), GET calls, DELETE
+calls, GET state, GET requests, GET actions (that are simulated), GET permissions (that were needed; policy.py). It ends when its
+standard input is closed. With --machines the instances are machines that run their user data (machines.py), with --machine-root
+booted ones that ask their metadata service for it (metadata.py).
 """
 
 import argparse
@@ -19,6 +22,7 @@ import socket
 import sys
 import threading
 import time
+import types
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -30,7 +34,9 @@ import elsewhere  # noqa: E402
 import faults  # noqa: E402
 import instances  # noqa: E402
 import machines  # noqa: E402
+import metadata  # noqa: E402
 import model  # noqa: E402
+import policy  # noqa: E402
 import services  # noqa: E402
 import signature  # noqa: E402
 import wire  # noqa: E402
@@ -53,11 +59,13 @@ class Account(World):
         super().__init__()
         self.faults = faults.Faults()
         self.models = model.Models(options.models)
+        self.policy = policy.Policy(options.policy) if options.policy else None
+        self.permissions = set()  # that the calls so far needed
         self.latency_s = options.latency / 1000
         self.calls = []       # (service, action, code)
         self.requests = []    # {"service", "action", "parameters"}
         self.caller = None
-        self.machines = machines.Machines(options.machines) if options.machines else None
+        self.machines = machines.Machines(options.machines, options.machine_root) if options.machines else None
         self.late = []        # zones where the next launch fails after its reply
 
     def take_late_failure(self, zone):
@@ -71,6 +79,13 @@ class Account(World):
                     return getattr(module, action)
             return None
         return getattr(services, f"{service}_{action}", None)
+
+    @staticmethod
+    def actions():
+        """All that are simulated: [service, action]."""
+        own = [["ec2", name] for module in (ec2, instances, catalog) for name, thing in vars(module).items()
+               if name[:1].isupper() and isinstance(thing, types.FunctionType) and thing.__module__ == module.__name__]
+        return own + [name.split("_") for name in vars(services) if name.count("_") == 1 and name.split("_")[1][:1].isupper()]
 
     def zone_of(self, action, parameters):
         if action != "RunInstances":
@@ -206,6 +221,8 @@ class Handler(BaseHTTPRequestHandler):
             account.region = "global" if service == "iam" else region
             account.models.check(service, action, parameters, protocol)
             account.requests.append({"service": service, "action": action, "parameters": parameters})
+            if account.policy:
+                account.permissions |= account.policy.check(account, service, action, parameters)
             rule = account.faults.take(action, account.zone_of(action, parameters))
         if rule and rule["kind"] == "slow":
             time.sleep(rule["ms"] / 1000)
@@ -250,6 +267,8 @@ class Handler(BaseHTTPRequestHandler):
             elif path.endswith("/metrics"):
                 account.metrics += [(space, name, (("InstanceId", instance),), account.now() - ago, value)
                                     for space, name, instance, ago, value in given]
+            elif path.endswith("/policy"):
+                account.policy.statements = given["Statement"]
             elif path.endswith("/logs"):
                 self.add_logs(given)
         self.reply(200, "", "text/plain")
@@ -273,6 +292,10 @@ class Handler(BaseHTTPRequestHandler):
                 answer = [{"service": service, "action": action, "result": code} for service, action, code in account.calls]
             elif what == "requests":
                 answer = account.requests
+            elif what == "permissions":
+                answer = sorted(account.permissions)
+            elif what == "actions":
+                answer = account.actions()
             elif what == "state":
                 answer = self.state()
             else:
@@ -305,9 +328,13 @@ def main():
     parser.add_argument("--port-file", required=True)
     parser.add_argument("--models")
     parser.add_argument("--machines", help="directory of their disks")
+    parser.add_argument("--machine-root", help="what they boot; the metadata service is at its address then")
+    parser.add_argument("--policy", help="document of IAM: all that the caller may do")
     parser.add_argument("--latency", type=float, default=0, help="milliseconds before each reply")
     options = parser.parse_args()
     Handler.account = Account(options)
+    if options.machine_root:
+        metadata.serve(Handler.account)
     server = Server(("127.0.0.1", 0), Handler)
     draft = options.port_file + ".new"
     with open(draft, "w", encoding="ascii") as file:
