@@ -8,5 +8,5 @@ CLEANFILES += bench/plan$(EXEEXT)
 bench_plan_SOURCES = bench/plan.c
 bench_plan_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
 bench_plan_LDADD = core/libcore.la $(core_libs)
-bench_scripts += bench/formation.sh bench/nodes.sh bench/plan.sh bench/startup.sh
+bench_scripts += bench/aws.sh bench/formation.sh bench/nodes.sh bench/plan.sh bench/startup.sh
 EXTRA_DIST += $(bench_scripts)

@@ -189,6 +189,12 @@ static int set_option(struct session *session, enum option_id id, const char *va
     case OPTION_NODE:
         settings->node = value;
         break;
+    case OPTION_DEPLOYMENT:
+        settings->deployment = value;
+        break;
+    case OPTION_REGION:
+        settings->region = value;
+        break;
     case OPTION_STATE_DIR:
         settings->state_dir = value;
         break;
@@ -266,6 +272,9 @@ static int check_combinations(const struct session *session)
     } exclusive[] = {
         { OPTION_PLOT, OPTION_JSON },
         { OPTION_SPEC, OPTION_RESOURCES },
+        { OPTION_SPEC, OPTION_CALLS },
+        { OPTION_RESOURCES, OPTION_CALLS },
+        { OPTION_DEPLOYMENT, OPTION_CALLS },
         { OPTION_QUIET, OPTION_EVENTS },
     };
     for (size_t i = 0; i < ARRAY_COUNT(exclusive); i++)

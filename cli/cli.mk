@@ -5,7 +5,8 @@ cli_libcli_la_SOURCES = cli/main.c cli/command.h cli/commands.c cli/arguments.c 
 	cli/progress.c cli/progress.h cli/interrupt.c cli/interrupt.h cli/screen.c cli/screen.h cli/table.c cli/table.h \
 	cli/plot.c cli/plot.h cli/when.c cli/when.h cli/work.c cli/work.h cli/background.c cli/background.h \
 	cli/command_work.c cli/command_scale.c cli/command_autoscale.c cli/command_plan.c cli/command_look.c \
-	cli/command_services.c cli/services.h cli/observe.c cli/observe.h cli/command_metrics.c cli/command_logs.c cli/command_plugins.c
+	cli/command_services.c cli/services.h cli/observe.c cli/observe.h cli/command_metrics.c cli/command_logs.c cli/command_plugins.c \
+	cli/command_recover.c cli/command_doctor.c
 cli_libcli_la_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
 
 bin_PROGRAMS += cli/memories

@@ -52,6 +52,9 @@ enum option_id {
     OPTION_EVENTS,
     OPTION_SPEC,
     OPTION_RESOURCES,
+    OPTION_CALLS,
+    OPTION_DEPLOYMENT,
+    OPTION_REGION,
     OPTION_AUDIT,
     OPTION_METRIC,
     OPTION_START,
@@ -121,7 +124,7 @@ const struct command *command_suggest(const char *name);
 
 /* What the command line says. Strings are the command line's own. */
 struct settings {
-    const char *topology, *provider, *name, *node;
+    const char *topology, *provider, *name, *node, *deployment, *region;
     const char *state_dir, *plugin_path;
     const char **sets;       /* --set, in order; NULL-terminated */
     const char **metrics;    /* --metric, in order; NULL-terminated */
@@ -166,6 +169,8 @@ int run_heal(struct session *session);
 int run_autoscale(struct session *session);
 int run_delete(struct session *session);
 int run_resume(struct session *session);
+int run_recover(struct session *session);
+int run_doctor(struct session *session);
 int run_plan(struct session *session);
 int run_validate(struct session *session);
 int run_schema(struct session *session);

@@ -7,6 +7,7 @@
 #include "cli/configuration.h"
 #include "cli/report.h"
 #include "cli/screen.h"
+#include "cli/table.h"
 
 /* Notes of a document on standard error: what is recorded but not honoured, and what is unwise. */
 static void print_notes(json_object *document)
@@ -142,6 +143,40 @@ static int print_part(struct session *session, json_object *plan, const char *pa
     return print_json_indented(session, value);
 }
 
+static void add_call(struct table *table, json_object *line)
+{
+    json_object *count;
+    char number[32] = "-";
+    if (json_object_object_get_ex(line, "count", &count))
+        snprintf(number, sizeof number, "%lld", (long long)json_object_get_int64(count));
+    table_add(table, document_string(line, "step"));
+    table_add(table, document_string(line, "action"));
+    table_add(table, number);
+}
+
+static int print_calls(struct session *session, json_object *plan)
+{
+    static const char *const headings[] = { "STEP", "ACTION", "CALLS", NULL };
+    json_object *estimate = NULL, *total = NULL;
+    json_object_object_get_ex(plan, "calls", &estimate);
+    json_object *calls = document_array(estimate, "calls");
+    if (!calls || !json_object_object_get_ex(estimate, "total", &total))
+        return report_problem(session, EXIT_FAILED, NULL, "the provider %s can't tell how many calls a plan takes",
+                              document_string(plan, "provider"));
+    if (session_has(session, OPTION_JSON))
+        return print_json_object(session, estimate);
+    struct table *table = table_new(headings);
+    if (!table)
+        return report_no_memory(session);
+    for (size_t i = 0; i < json_object_array_length(calls); i++)
+        add_call(table, json_object_array_get_idx(calls, i));
+    if (table_print(table, -1))
+        return report_no_memory(session);
+    const char *more = document_string(estimate, "more");
+    printf("\nCalls: %lld%s%s\n", (long long)json_object_get_int64(total), more ? ", and " : "", more ? more : "");
+    return EXIT_OK;
+}
+
 int run_plan(struct session *session)
 {
     memories_error *error = NULL;
@@ -149,7 +184,9 @@ int run_plan(struct session *session)
     int code = configuration_open(session, session->settings.arguments[0], &config);
     if (code != EXIT_OK)
         return code;
-    char *text = memories_plan(session->context, config, &error);
+    const char *id = session->settings.deployment;
+    char *text = id ? memories_plan_update(session->context, id, config, &error)
+                    : memories_plan(session->context, config, &error);
     memories_config_free(config);
     if (!text)
         return report_error(session, error);
@@ -161,6 +198,8 @@ int run_plan(struct session *session)
         code = print_part(session, plan, "spec");
     else if (session_has(session, OPTION_RESOURCES))
         code = print_part(session, plan, "resources");
+    else if (session_has(session, OPTION_CALLS))
+        code = print_calls(session, plan);
     else if (session_has(session, OPTION_JSON))
         code = print_json_object(session, plan);
     else

@@ -11,6 +11,7 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/config/config.h"
 #include "core/loader/name.h"
 
 const char *memories_version(void)
@@ -148,6 +149,41 @@ const struct plugin *context_provider(memories_context *context, const char *nam
                                       memories_error **error)
 {
     return open_plugin(context, MEMORIES_PLUGIN_PROVIDER, name, config, error);
+}
+
+static int open_instance(memories_context *context, json_object *config, struct provider_questions *questions,
+                         memories_error **error)
+{
+    AUTO_JSON json_object *request = json_object_new_object();
+    if (json_set_int(request, "version", 1) || json_set_string(request, "deployment", NULL) ||
+        json_set_string(request, "state_dir", context->state_dir) ||
+        json_set(request, "config", config ? json_ref(config) : json_object_new_object()))
+        return error_no_memory(error);
+    return call_open(questions->provider, &questions->environment, request, &questions->instance, error);
+}
+
+int context_open_provider(memories_context *context, const memories_config *config,
+                          struct provider_questions *questions, memories_error **error)
+{
+    *questions = (struct provider_questions){ 0 };
+    if (!config->provider) {
+        error_set(error, MEMORIES_INVALID, "the provider is not known");
+        error_hint(error, "name it: --provider aws, say");
+        return MEMORIES_INVALID;
+    }
+    int failed = directory_make(context->state_dir, 0700, error);
+    struct http_client *http = failed ? NULL : context_http(context, error);
+    questions->provider = http ? context_provider(context, config->provider, config->config, error) : NULL;
+    if (!questions->provider)
+        return MEMORIES_FAILED;
+    questions->environment = (struct call_environment){ .cancel = &context->cancel, .http = http };
+    return open_instance(context, config->config, questions, error);
+}
+
+void context_close_provider(struct provider_questions *questions)
+{
+    if (questions->instance)
+        call_close(questions->provider, questions->instance);
 }
 
 char *context_secrets_directory(const memories_context *context, const char *deployment)

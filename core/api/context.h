@@ -12,6 +12,7 @@
 #include <memories/memories.h>
 
 #include "core/http/http.h"
+#include "core/loader/call.h"
 #include "core/loader/loader.h"
 #include "core/store/store.h"
 
@@ -40,6 +41,17 @@ const struct plugin *context_topology(memories_context *context, const char *nam
                                       memories_error **error);
 const struct plugin *context_provider(memories_context *context, const char *name, json_object *config,
                                       memories_error **error);
+
+/* The provider of a configuration with an instance that is opened for no deployment, for questions about what it is or has. */
+struct provider_questions {
+    const struct plugin *provider;
+    struct call_environment environment;
+    void *instance;
+};
+/* After 0, context_close_provider is due. */
+int context_open_provider(memories_context *context, const memories_config *config,
+                          struct provider_questions *questions, memories_error **error);
+void context_close_provider(struct provider_questions *questions);
 
 /* STATE_DIR/secrets/DEPLOYMENT; a new string. */
 char *context_secrets_directory(const memories_context *context, const char *deployment);

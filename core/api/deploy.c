@@ -12,7 +12,6 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/config/config.h"
-#include "core/engine/plan.h"
 
 /* ids of one second are told apart by a counter: at most this many */
 #define SAME_SECOND_MAX 1000
@@ -29,21 +28,10 @@ static char *make_id(const char *topology, const char *provider, int64_t now_ms,
                        : text_format("%s-%s-%s-%u", topology, provider, stamp, attempt);
 }
 
-static int require_pair(const memories_config *config, memories_error **error)
-{
-    if (config->topology && config->provider)
-        return 0;
-    error_set(error, MEMORIES_INVALID, "the %s is not known", config->topology ? "provider" : "topology");
-    error_where(error, "%s", config->file);
-    error_hint(error, config->topology ? "add `provider: local` (or aws, gcp, azure) to the file, or give --provider"
-                                       : "add `topology: consensus` (or standalone, swarmed) to the file, or give --topology");
-    return MEMORIES_INVALID;
-}
-
 static int load_pair(memories_context *context, const memories_config *config, const struct plugin **topology,
                      const struct plugin **provider, memories_error **error)
 {
-    int failed = require_pair(config, error);
+    int failed = config_require_pair(config, error);
     if (failed)
         return failed;
     *topology = context_topology(context, config->topology, config->config, error);
@@ -114,41 +102,12 @@ static struct session *design(memories_context *context, const memories_config *
     return NULL;
 }
 
-/* What the plan needs to know of the provider. */
-static json_object *plan_operations(const struct session *session, json_object *desired, memories_error **error)
-{
-    struct plan_request request = { .desired = desired,
-                                    .resource_types = json_get(session->provider->description, "resource_types"),
-                                    .can_update = session->provider->ops.provider.update != NULL };
-    struct plan *plan = plan_make(&request, error);
-    json_object *operations = plan ? plan_json(plan) : NULL;
-    if (plan && !operations)
-        error_no_memory(error);
-    plan_free(plan);
-    return operations;
-}
-
 char *memories_plan(memories_context *context, const memories_config *config, memories_error **error)
 {
     context_begin(context);
     struct blueprint blueprint = { 0 };
     struct session *session = design(context, config, 1, &blueprint, error);
-    if (!session)
-        return NULL;
-    AUTO_JSON json_object *answer = json_object_new_object();
-    json_object *operations = plan_operations(session, blueprint.resources, error);
-    char *text = NULL;
-    if (operations) {
-        if (!json_set_string(answer, "deployment_id", session->id) &&
-            !json_set_string(answer, "topology", config->topology) &&
-            !json_set_string(answer, "provider", config->provider) &&
-            !json_set(answer, "operations", operations) && !json_set(answer, "notes", json_ref(blueprint.notes)) &&
-            !json_set(answer, "spec", json_ref(blueprint.spec)) &&
-            !json_set(answer, "resources", json_ref(blueprint.resources)))
-            text = json_text(answer);
-        if (!text)
-            error_no_memory(error);
-    }
+    char *text = session ? session_plan_text(session, &blueprint, NULL, error) : NULL;
     blueprint_clear(&blueprint);
     session_free(session);
     return text;

@@ -14,6 +14,7 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/config/config.h"
+#include "core/engine/adopt.h"
 
 #define LEASE_MS 15000
 /* How long a topology may take to converge unless the provider's node type says otherwise. */
@@ -265,8 +266,25 @@ static char *join_addresses(json_object *choice)
     return text_take(&text);
 }
 
+/* Making others in their place would lock us out of nodes that have the old ones. */
+static int refuse_lost_secrets(struct session *session, memories_error **error)
+{
+    const char *known = json_get_string(json_get_object(session->record, "recovered"), "secrets");
+    AUTO_FREE char *directory = context_secrets_directory(session->context, session->id);
+    if (!known || strcmp(known, "lost") || secrets_get(session->secrets, "secret:ca/certificate", NULL, NULL))
+        return 0;
+    error_set(error, MEMORIES_UNSUPPORTED, "the certificates of %s are lost, which was recovered without them",
+              session->id);
+    error_hint(error, "copy %s from the machine that deployed it, or deploy anew",
+               directory ? directory : "the secrets");
+    return MEMORIES_UNSUPPORTED;
+}
+
 int session_prepare_secrets(struct session *session, json_object *choices, memories_error **error)
 {
+    int lost = refuse_lost_secrets(session, error);
+    if (lost)
+        return lost;
     json_object *nodes = json_get_object(choices, "nodes");
     size_t count = nodes ? (size_t)json_object_object_length(nodes) : 0, at = 0;
     const char **names = calloc(count + 1, sizeof *names);
@@ -377,6 +395,12 @@ json_object *session_topology_request(struct session *session, const char *reaso
     return STEAL(request);
 }
 
+/* What was made before a deployment was recovered is not on record, and its tokens must not come again. */
+static uint32_t generation_floor(json_object *record)
+{
+    return (uint32_t)json_get_int(json_get_object(record, "recovered"), "generation", 0);
+}
+
 static void fill_engine(struct session *session)
 {
     json_object *rollout = json_get_object(json_get_object(session->record, "spec"), "rollout");
@@ -388,6 +412,7 @@ static void fill_engine(struct session *session)
                                        .environment = &session->environment,
                                        .on_event = on_engine_event,
                                        .user_data = session,
+                                       .generation_floor = generation_floor(session->record),
                                        .max_unavailable = (uint32_t)json_get_int(rollout, "max_unavailable", 0) };
 }
 
@@ -395,6 +420,15 @@ json_object *session_observe(struct session *session, memories_error **error)
 {
     fill_engine(session);
     return engine_refresh(&session->engine, error);
+}
+
+/* No deployment counts its generations as far as seconds go by. */
+json_object *session_adopt(struct session *session, json_object *desired, json_object *discovered,
+                           memories_error **error)
+{
+    fill_engine(session);
+    session->engine.generation_floor = (uint32_t)(clock_now_ms() / 1000);
+    return engine_adopt(&session->engine, desired, discovered, error);
 }
 
 /* ---- Working ---- */

@@ -100,6 +100,15 @@ int session_realize(struct session *session, bool wait, memories_error **error);
 json_object *session_topology_request(struct session *session, const char *reason, json_object *resources,
                                       memories_error **error);
 
+/* plan_text.c: what leads from the recorded resources (array, states as they are now; NULL: none) to the blueprint, as
+ * memories_plan has it. New string. */
+char *session_plan_text(struct session *session, const struct blueprint *blueprint, json_object *recorded,
+                        memories_error **error);
+
+/* recover.c: those of `desired` that are there although nobody has a record of them, see core/engine/adopt.h. */
+json_object *session_adopt(struct session *session, json_object *desired, json_object *discovered,
+                           memories_error **error);
+
 /* The resources as they are now, read without a lease and without writing. */
 json_object *session_observe(struct session *session, memories_error **error);
 

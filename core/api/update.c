@@ -402,6 +402,32 @@ memories_deployment *memories_update(memories_context *context, const char *id, 
     return deployment;
 }
 
+static char *foretell(struct session *session, const struct update *update, memories_error **error)
+{
+    struct blueprint blueprint = { 0 };
+    AUTO_JSON json_object *membership = NULL;
+    AUTO_JSON json_object *present = session_observe(session, error);
+    int failed = present ? design_with_members(session, update, &membership, &blueprint, error) : MEMORIES_FAILED;
+    char *text = failed ? NULL : session_plan_text(session, &blueprint, present, error);
+    blueprint_clear(&blueprint);
+    return text;
+}
+
+char *memories_plan_update(memories_context *context, const char *id, const memories_config *config,
+                           memories_error **error)
+{
+    context_begin(context);
+    AUTO_JSON json_object *record = find_record(context, id, error);
+    AUTO_JSON json_object *wanted = config->config ? json_ref(config->config) : json_object_new_object();
+    if (!record || check_fixed(record, config, error))
+        return NULL;
+    struct session *session = open_session(context, record, wanted, error);
+    const struct update update = { .config = wanted, .file = config->file };
+    char *text = session ? foretell(session, &update, error) : NULL;
+    session_free(session);
+    return text;
+}
+
 /* ---- Scale ---- */
 
 static json_object *groups_of(json_object *record)

@@ -391,3 +391,14 @@ char *memories_config_json(const memories_config *config)
         return NULL;
     return json_pretty(json);
 }
+
+int config_require_pair(const memories_config *config, memories_error **error)
+{
+    if (config->topology && config->provider)
+        return 0;
+    error_set(error, MEMORIES_INVALID, "the %s is not known", config->topology ? "provider" : "topology");
+    error_where(error, "%s", config->file);
+    error_hint(error, config->topology ? "add `provider: local` (or aws, gcp, azure) to the file, or give --provider"
+                                       : "add `topology: consensus` (or standalone, swarmed) to the file, or give --topology");
+    return MEMORIES_INVALID;
+}

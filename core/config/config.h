@@ -19,6 +19,9 @@ struct memories_config {
     json_object *config; /* the guide's config */
 };
 
+/* 0 when both topology and provider are known. */
+int config_require_pair(const memories_config *config, memories_error **error);
+
 /* Files larger, or trees with more values (aliases expanded), are refused. */
 #define CONFIG_BYTES_MAX (1u << 20)
 #define CONFIG_VALUES_MAX 100000

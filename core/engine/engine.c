@@ -271,7 +271,7 @@ static int write_intents(struct job *job, memories_error **error)
     return failed;
 }
 
-static const char *state_name(uint32_t state)
+const char *engine_state_name(uint32_t state)
 {
     static const char *const names[] = { "absent", "pending", "ready", "stopped", "broken" };
     return state < ARRAY_COUNT(names) ? names[state] : "broken";
@@ -313,7 +313,7 @@ static memories_error *wrong_state(const struct task *task, uint32_t state)
 {
     memories_error *error = NULL;
     error_set(&error, MEMORIES_FAILED, "%s of %s ended with it being %s", operation_name(task->operation->kind),
-              task->key, state_name(state));
+              task->key, engine_state_name(state));
     error_where(&error, "%s", task->key);
     error_hint(&error, "look with: memories logs; run the command again to go on");
     return error;
@@ -363,7 +363,7 @@ static int write_outcomes(struct job *job, memories_error **error)
         outcomes[count++] = (struct journal_outcome){ .sequence = task->sequence,
                                                       .key = task->key,
                                                       .state = answer->error ? NULL
-                                                               : settled     ? state_name(answer->state)
+                                                               : settled     ? engine_state_name(answer->state)
                                                                              : "pending",
                                                       .outputs = answer->outputs,
                                                       .error = answer->error,
@@ -768,7 +768,7 @@ static const char *found_state(json_object *resource, uint32_t state, bool *keep
     bool gone = state == MEMORIES_STATE_ABSENT;
     *keep_doubt = !gone && (state == MEMORIES_STATE_PENDING || in_doubt(resource, OPERATION_UPDATE));
     if (!gone)
-        return state_name(state);
+        return engine_state_name(state);
     if (in_doubt(resource, OPERATION_DELETE))
         return "absent";
     bool made = strcmp(json_get_string(resource, "state"), "planned") != 0;
@@ -1107,6 +1107,7 @@ static struct plan *make_plan(struct engine *engine, json_object *desired, json_
     struct plan_request request = { .desired = desired,
                                     .recorded = recorded,
                                     .generations = generations,
+                                    .generation_floor = engine->generation_floor,
                                     .resource_types = json_get(engine->provider->description, "resource_types"),
                                     .stopped = stopped,
                                     .can_update = engine->provider->ops.provider.update != NULL };

@@ -40,6 +40,7 @@ struct engine {
     int (*gate)(void *user_data, memories_error **error);
     uint32_t max_unavailable; /* nodes updated or replaced at one time; 0: no limit */
     uint32_t attempts; /* tries of one operation; 0: the default (6) */
+    uint32_t generation_floor; /* as in plan.h */
 };
 
 /* Reads all recorded resources in batches by type (and looks up those in doubt by key and token), writes what changed to
@@ -50,6 +51,9 @@ json_object *engine_refresh(struct engine *engine, memories_error **error);
  * type and kind in one batch. On an error what is under way is finished and recorded, nothing new begins, and the first
  * error is returned (further ones chained). MEMORIES_CANCELLED when asked to stop. */
 int engine_run(struct engine *engine, json_object *desired, bool stopped, memories_error **error);
+
+/* "ready": a MEMORIES_STATE_… in the store's words. */
+const char *engine_state_name(uint32_t state);
 
 /* The token of an operation: 40 hex digits out of deployment id, key, generation and attempt group. */
 void engine_token(const char *deployment, const char *key, uint32_t generation, uint32_t group, char token[41]);

@@ -313,7 +313,8 @@ static uint32_t next_generation(const struct planner *planner, const struct item
     int64_t recorded = json_get_int(item->recorded, "generation", 0);
     if (item->repeats)
         return (uint32_t)recorded;
-    return (uint32_t)((last > recorded ? last : recorded) + 1);
+    int64_t before = last > recorded ? last : recorded, floor = planner->request->generation_floor;
+    return (uint32_t)((before > floor ? before : floor) + 1);
 }
 
 static int add_operation(struct planner *planner, const struct item *item, enum operation_kind kind,

@@ -59,6 +59,7 @@ struct plan_request {
     json_object *desired;        /* array of lowered resources; empty or NULL: nothing is wanted */
     json_object *recorded;       /* array of store resources, states as refreshed */
     json_object *generations;    /* {key: the last generation that was made}, or NULL */
+    uint32_t generation_floor;   /* of a recovered deployment: generations up to this one may have been made */
     json_object *resource_types; /* of the provider's description */
     bool stopped;                /* types with power are wanted switched off */
     bool can_update;             /* the provider has an update slot */

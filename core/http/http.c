@@ -252,7 +252,9 @@ static int set_up(struct transfer *transfer, const struct memories_http_request 
     long timeout = request->timeout_ms ? (long)request->timeout_ms : TIMEOUT_MS;
     curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
     curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout < CONNECT_TIMEOUT_MS ? timeout : CONNECT_TIMEOUT_MS);
-    curl.easy_setopt(easy, CURLOPT_PIPEWAIT, 1L); /* one connection carries all requests to a host that speaks HTTP/2 */
+    /* One connection carries all requests to a host that speaks HTTP/2, which shows with TLS only: without it, requests
+     * that wait for that would wait for the first one's answer. */
+    curl.easy_setopt(easy, CURLOPT_PIPEWAIT, strncmp(request->url, "https:", 6) ? 0L : 1L);
     curl.easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl.easy_setopt(easy, CURLOPT_USERAGENT, "memories/" PACKAGE_VERSION);
     curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->words);

@@ -153,7 +153,7 @@ static int run(const struct plugin *plugin, const struct call_environment *envir
         return failed;
     int32_t code = invoke_locked(invocation, &call);
     failed = verdict(&call, code, error);
-    if (!failed && result)
+    if (result && (!failed || invocation->keeps_result))
         *result = STEAL(call.result);
     call_object_clear(&call);
     return failed;
@@ -194,6 +194,20 @@ int call_instance_document(const struct plugin *plugin, const struct call_enviro
     struct invocation invocation = {
         .shape = INVOCATION_INSTANCE_DOCUMENT, .slot_name = slot_name, .slot.instance_document = slot, .instance = instance
     };
+    return run_with_request(plugin, environment, &invocation, request, result, error);
+}
+
+int call_instance_report(const struct plugin *plugin, const struct call_environment *environment, const char *slot_name,
+                         instance_document_slot *slot, void *instance, json_object *request, json_object **result,
+                         memories_error **error)
+{
+    if (!slot)
+        return missing_slot(plugin, slot_name, error);
+    struct invocation invocation = { .shape = INVOCATION_INSTANCE_DOCUMENT,
+                                     .slot_name = slot_name,
+                                     .slot.instance_document = slot,
+                                     .instance = instance,
+                                     .keeps_result = true };
     return run_with_request(plugin, environment, &invocation, request, result, error);
 }
 

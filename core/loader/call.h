@@ -54,6 +54,10 @@ int call_instance_document(const struct plugin *plugin, const struct call_enviro
 int call_instance_question(const struct plugin *plugin, const struct call_environment *environment,
                            const char *slot_name, instance_document_slot *slot, void *instance, json_object *request,
                            json_object **result, memories_error **error);
+/* The same for one whose result counts, as far as it came, when it fails too: *result may be set after an error. */
+int call_instance_report(const struct plugin *plugin, const struct call_environment *environment, const char *slot_name,
+                         instance_document_slot *slot, void *instance, json_object *request, json_object **result,
+                         memories_error **error);
 int call_open(const struct plugin *plugin, const struct call_environment *environment, json_object *request,
               void **instance, memories_error **error);
 void call_close(const struct plugin *plugin, void *instance);

@@ -38,6 +38,7 @@ struct invocation {
     void *instance;
     void **opened;
     const char *request;
+    bool keeps_result; /* what a slot gave before it failed is an answer too */
     const struct memories_operation *const *operations;
     size_t count;
 };

@@ -23,6 +23,8 @@ const struct slot loader_slots[] = {
     { PROVIDER(discover), false, INVOCATION_INSTANCE_DOCUMENT },
     { PROVIDER(metrics), false, INVOCATION_INSTANCE_DOCUMENT },
     { PROVIDER(logs), false, INVOCATION_INSTANCE_DOCUMENT },
+    { PROVIDER(doctor), false, INVOCATION_INSTANCE_DOCUMENT },
+    { PROVIDER(estimate), false, INVOCATION_INSTANCE_DOCUMENT },
     { TOPOLOGY(init), false, INVOCATION_INIT },
     { TOPOLOGY(describe), true, INVOCATION_DESCRIBE },
     { TOPOLOGY(plan), true, INVOCATION_DOCUMENT },

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/error.h"
@@ -280,6 +281,16 @@ static bool fits(X509 *certificate, EVP_PKEY *key, const struct profile *profile
     return same;
 }
 
+/* The authority of a recovered deployment may be known by its certificate alone. */
+static int no_authority(const struct secrets *secrets, const char *name, memories_error **error)
+{
+    error_set(error, MEMORIES_UNSUPPORTED, "%s has no certificate that fits, and the key to sign one is not on this machine",
+              name);
+    error_where(error, "%s", secrets->directory);
+    error_hint(error, "copy ca.key to that directory from the machine that deployed %s, or deploy anew", secrets->deployment);
+    return MEMORIES_UNSUPPORTED;
+}
+
 /* Key and certificate NAME, read where they fit, made where not; a key that is there is kept. Only the authority (no
  * issuer) has to outlive a loss of power: from it, all others are made anew. */
 static int obtain_pair(const struct secrets *secrets, const char *name, const struct profile *profile,
@@ -290,6 +301,8 @@ static int obtain_pair(const struct secrets *secrets, const char *name, const st
     pair->certificate = pair->key ? read_certificate(secrets, name) : NULL;
     if (pair->key && fits(pair->certificate, pair->key, profile, issuer))
         return 0;
+    if (issuer && !issuer->key)
+        return no_authority(secrets, name, error);
     if (!pair->key) {
         pair->key = EVP_EC_gen("P-256");
         if (!pair->key)
@@ -354,6 +367,17 @@ static int obtain_node(const struct secrets *secrets, const char *name, const ch
     return failed;
 }
 
+static bool has_file(const struct secrets *secrets, const char *name, const char *suffix)
+{
+    AUTO_FREE char *path = path_of(secrets, name, suffix);
+    return path && access(path, F_OK) == 0;
+}
+
+bool secrets_lack_authority(const struct secrets *secrets)
+{
+    return has_file(secrets, "ca", "crt") && !has_file(secrets, "ca", "key");
+}
+
 static int obtain_all(const struct secrets *secrets, const char *const *names, const char *const *addresses,
                       size_t count, struct pair *ca, memories_error **error)
 {
@@ -370,7 +394,11 @@ static int obtain_all(const struct secrets *secrets, const char *const *names, c
                                     .extended_usage = "clientAuth",
                                     .days = LEAF_DAYS };
     struct pair client_pair = { 0 };
-    int failed = obtain_pair(secrets, "ca", &authority, NULL, ca, error);
+    int failed = 0;
+    if (!secrets_lack_authority(secrets))
+        failed = obtain_pair(secrets, "ca", &authority, NULL, ca, error);
+    else if (!(ca->certificate = read_certificate(secrets, "ca")))
+        failed = openssl_error("read the certificate", "ca", error);
     if (!failed)
         failed = obtain_pair(secrets, "client", &client, ca, &client_pair, error);
     pair_clear(&client_pair);
@@ -379,15 +407,19 @@ static int obtain_all(const struct secrets *secrets, const char *const *names, c
     return failed;
 }
 
-int secrets_prepare(struct secrets *secrets, const char *const *node_names, const char *const *node_addresses,
-                    size_t count, memories_error **error)
+static int make_directories(const struct secrets *secrets, memories_error **error)
 {
     AUTO_FREE char *nodes = text_format("%s/nodes", secrets->directory);
     if (!nodes)
         return error_no_memory(error);
     int failed = directory_make(secrets->directory, 0700, error);
-    if (!failed)
-        failed = directory_make(nodes, 0700, error);
+    return failed ? failed : directory_make(nodes, 0700, error);
+}
+
+int secrets_prepare(struct secrets *secrets, const char *const *node_names, const char *const *node_addresses,
+                    size_t count, memories_error **error)
+{
+    int failed = make_directories(secrets, error);
     struct pair ca = { 0 };
     if (!failed)
         failed = obtain_all(secrets, node_names, node_addresses, count, &ca, error);
@@ -460,4 +492,18 @@ const char *secrets_get(struct secrets *secrets, const char *reference, size_t *
     if (secret && bytes)
         *bytes = secret->bytes;
     return secret ? secret->text : NULL;
+}
+
+int secrets_put(struct secrets *secrets, const char *reference, const char *text, memories_error **error)
+{
+    AUTO_FREE char *file = file_of(reference);
+    AUTO_FREE char *path = file ? text_format("%s/%s", secrets->directory, file) : NULL;
+    if (!file)
+        return error_set(error, MEMORIES_INVALID, "\"%s\" is no reference to a secret", reference);
+    if (!path)
+        return error_no_memory(error);
+    int failed = make_directories(secrets, error);
+    if (failed || access(path, F_OK) == 0)
+        return failed;
+    return file_write(path, text, strlen(text), 0600, true, error);
 }

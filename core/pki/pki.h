@@ -7,6 +7,8 @@
 #ifndef CORE_PKI_PKI_H
 #define CORE_PKI_PKI_H
 
+#include <stdbool.h>
+
 #include <memories/memories.h>
 
 struct secrets;
@@ -17,13 +19,19 @@ void secrets_free(struct secrets *secrets);
 
 /* Makes what is missing: the CA, the client pair, and a pair for each node. node_names[i] has the comma-separated
  * addresses node_addresses[i]; a node whose addresses changed gets a new certificate with its old key. What exists and
- * fits stays. */
+ * fits stays. Without the CA's key (below) nothing can be made: MEMORIES_UNSUPPORTED names what is missing. */
 int secrets_prepare(struct secrets *secrets, const char *const *node_names, const char *const *node_addresses,
                     size_t count, memories_error **error);
 
 /* The text behind "secret:node/node1/key" and its like (docs/documents.md); belongs to `secrets`, which caches it. Safe
  * from several threads. NULL and an error when there is none. */
 const char *secrets_get(struct secrets *secrets, const char *reference, size_t *bytes, memories_error **error);
+
+/* Keeps what was found elsewhere (recovery); what is kept already stays as it is. */
+int secrets_put(struct secrets *secrets, const char *reference, const char *text, memories_error **error);
+
+/* Whether the CA is known by its certificate alone: its key has been lost. */
+bool secrets_lack_authority(const struct secrets *secrets);
 
 /* Overwrites nothing, removes the directory. */
 int secrets_remove(struct secrets *secrets, memories_error **error);

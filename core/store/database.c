@@ -47,6 +47,8 @@ static const char *const migrations[] = {
     /* nodes that come and go */
     "ALTER TABLE deployments ADD COLUMN membership TEXT;"
     "ALTER TABLE deployments ADD COLUMN scaled TEXT;",
+    /* deployments found without a record */
+    "ALTER TABLE deployments ADD COLUMN recovered TEXT;",
 };
 
 #ifdef MEMORIES_CRASH_POINTS

@@ -56,6 +56,9 @@ int statement_run(struct store *store, sqlite3_stmt *statement, const char *doin
 /* Inside a transaction: 0 while `fence` still holds the deployment's lease. */
 int lease_check(struct store *store, const char *deployment, int64_t fence, memories_error **error);
 
+/* Inside a transaction: records resources that are there, none of which has a record. */
+int resources_insert(struct store *store, const char *deployment, json_object *resources, memories_error **error);
+
 /* Whether the owner of a lease may still be at work: its time is not over, and it isn't known to be dead. */
 int lease_is_alive(const char *owner, int64_t expires_ms);
 

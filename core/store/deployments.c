@@ -31,6 +31,7 @@ static const struct column {
     { "notes", true, false },
     { "membership", true, false },
     { "scaled", true, false },
+    { "recovered", true, false },
 };
 
 static int bind_member(sqlite3_stmt *statement, int number, const struct column *column, json_object *value)
@@ -87,6 +88,17 @@ int store_deployment_insert(struct store *store, json_object *record, memories_e
 {
     int failed = database_begin(store, error);
     return failed ? failed : database_end(store, insert(store, record, error), error);
+}
+
+int store_deployment_adopt(struct store *store, json_object *record, json_object *resources, memories_error **error)
+{
+    int failed = database_begin(store, error);
+    if (failed)
+        return failed;
+    failed = insert(store, record, error);
+    if (!failed)
+        failed = resources_insert(store, json_get_string(record, "id"), resources, error);
+    return database_end(store, failed, error);
 }
 
 /* "id, name, …" of the wanted columns, with the lease behind them. */

@@ -205,6 +205,38 @@ int store_journal_intent(struct store *store, const char *deployment, int64_t fe
     return failed ? failed : database_end(store, write_intents(store, deployment, fence, entries, count, error), error);
 }
 
+/* ---- Resources without a past ---- */
+
+static int insert_resource(struct store *store, sqlite3_stmt *statement, json_object *resource, int64_t position,
+                           memories_error **error)
+{
+    static const char *const texts[] = { "key", "type", "node", "state", "token", "doubt" };
+    static const char *const documents[] = { "inputs", "outputs", "depends_on" };
+    int at = 2, failed = 0;
+    sqlite3_bind_int64(statement, at++, position);
+    sqlite3_bind_int64(statement, at++, json_get_int(resource, "generation", 1));
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
+        bind_text(statement, at++, json_get_string(resource, texts[i]));
+    for (size_t i = 0; i < ARRAY_COUNT(documents); i++)
+        failed |= bind_json(statement, at++, json_get(resource, documents[i]));
+    return failed ? error_no_memory(error) : statement_run(store, statement, "record the resources", error);
+}
+
+int resources_insert(struct store *store, const char *deployment, json_object *resources, memories_error **error)
+{
+    AUTO_STATEMENT sqlite3_stmt *statement = database_prepare(
+        store,
+        "INSERT INTO resources (deployment, position, generation, key, type, node, state, token, doubt, inputs, outputs,"
+        " depends_on) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        error);
+    int failed = statement ? 0 : MEMORIES_FAILED;
+    for (size_t i = 0; !failed && i < json_count(resources); i++) {
+        bind_text(statement, 1, deployment);
+        failed = insert_resource(store, statement, json_object_array_get_idx(resources, i), (int64_t)i + 1, error);
+    }
+    return failed;
+}
+
 /* ---- Outcomes ---- */
 
 struct outcome_statements {

@@ -27,11 +27,14 @@ void store_close(struct store *store);
  *  "created_at_ms", "updated_at_ms", "generation", "config", "spec", "choices", "resources" (as lowered), "result",
  *  "notes",
  *  "membership": nodes that came after the others, and those that are being replaced (core/api/release.c),
- *  "scaled": {"up_ms", "down_ms"}: when nodes were added and taken away last};
+ *  "scaled": {"up_ms", "down_ms"}: when nodes were added and taken away last,
+ *  "recovered": what is known of a deployment that was found without a record (core/api/recover.c), or null};
  * what is read has "leased" besides: whether a living process works on it */
 
 /* Makes the record; MEMORIES_CONFLICT when the id or the name is taken. */
 int store_deployment_insert(struct store *store, json_object *record, memories_error **error);
+/* The same with its resources, which are there: all of it or nothing. */
+int store_deployment_adopt(struct store *store, json_object *record, json_object *resources, memories_error **error);
 /* By id, name or unambiguous beginning of an id. MEMORIES_NOT_FOUND, or MEMORIES_INVALID naming the candidates. */
 json_object *store_deployment_find(struct store *store, const char *id, memories_error **error);
 /* All, oldest first. Array; only id, name, topology, provider, status, goal, created_at_ms when `brief`. */

@@ -177,8 +177,15 @@ MEMORIES_API int memories_validate(memories_context *context, const memories_con
 MEMORIES_API char *memories_schema(memories_context *context, const char *topology, const char *provider,
                                    memories_error **error);
 
-/* What deploy would do: {"deployment_id", "spec", "resources", "operations", "notes"}. To memories_free. */
+/* What deploy would do: {"deployment_id", "spec", "resources", "operations", "notes"}, and from a provider that can
+ * tell "calls": {"total", "calls": [{"step", "action", "count"}], "more"}: how many calls of its API that takes when
+ * all goes well, and when it will be more. To memories_free. */
 MEMORIES_API char *memories_plan(memories_context *context, const memories_config *config, memories_error **error);
+
+/* What memories_update would do to a deployment: the same document, its "operations" starting from what is there
+ * now. Since 1.1. */
+MEMORIES_API char *memories_plan_update(memories_context *context, const char *id, const memories_config *config,
+                                        memories_error **error);
 
 /* ---- Deploying and managing -------------------------------------------------------------------------------------- */
 
@@ -246,6 +253,27 @@ MEMORIES_API memories_deployment *memories_delete(memories_context *context, con
  * is no error. */
 MEMORIES_API memories_deployment *memories_resume(memories_context *context, const char *id, uint32_t flags,
                                                   memories_error **error);
+
+/* Whether a provider can work from here, as it says itself: {"provider", "well", "checks": [{"name", "status": "ok"
+ * | "warning" | "failed", "text", "hint"}]}, without secrets. config: names the provider, and region, profile and so
+ * on where it is to look. Nothing is changed. MEMORIES_UNSUPPORTED: the provider can't tell. To memories_free. Since
+ * 1.1. */
+MEMORIES_API char *memories_doctor(memories_context *context, const memories_config *config, memories_error **error);
+
+/* What is there of deployments, as their provider finds it by its marks, whether it is on record here or not:
+ * [{"deployment_id", "type", "provider", "recorded", "resources": [{"key", "type", "state", "outputs"}]}]. config:
+ * its provider is asked, in the region, account and so on that it names; no topology is needed.
+ * MEMORIES_UNSUPPORTED: the provider can't. To memories_free. Since 1.1. */
+MEMORIES_API char *memories_discover(memories_context *context, const memories_config *config, memories_error **error);
+
+/* Puts a deployment on record that is there and has no record here: that of a lost state directory, or one that was
+ * deployed elsewhere. id: the whole id, of memories_discover; config: that it was deployed with. Nothing is made or
+ * changed. Afterwards every call works on it; what the configuration would change is in the notes, and a plan shows
+ * it. The key of its certificate authority can't be found anywhere else: without it in the state directory nodes
+ * can't be added, which the notes say too. MEMORIES_NOT_FOUND: nothing of it is there; MEMORIES_CONFLICT: it is on
+ * record; MEMORIES_UNSUPPORTED: the provider can't. Since 1.1. */
+MEMORIES_API memories_deployment *memories_recover(memories_context *context, const char *id,
+                                                   const memories_config *config, memories_error **error);
 
 /* One deployment as it is. */
 MEMORIES_API memories_deployment *memories_show(memories_context *context, const char *id, memories_error **error);

@@ -226,7 +226,8 @@ struct memories_provider_ops {
      *    The same token again gives the same object. */
     int32_t (*create)(void *instance, struct memories_call *call, const struct memories_operation *const *operations,
                       size_t count);
-    /* R  What is there now. An operation without outputs is looked up by deployment, key and token. */
+    /* R  What is there now. An operation without outputs is looked up by deployment, key and token; with an empty
+     *    token, of a deployment whose record is lost, by deployment and key. */
     int32_t (*read)(void *instance, struct memories_call *call, const struct memories_operation *const *operations,
                     size_t count);
     /* o  Changes in place; without it every change replaces. */
@@ -240,7 +241,9 @@ struct memories_provider_ops {
                      size_t count);
 
     /* o  Everything of this deployment (request: {"deployment": id}) or of all (null), found without any record.
-     *    Result: {"resources": […]}. Without it: no recovery of a lost store. */
+     *    Result: {"resources": […], "choices": those that prepare has made for this deployment, as far as they
+     *    show}. Asked with "resources": {"changed", "secrets"} of them besides (docs/documents.md). Without it, or
+     *    without choices: no recovery of a lost store. */
     int32_t (*discover)(void *instance, struct memories_call *call, const char *request);
 
     /* o  request: {"metrics", "start_ms", "end_ms", "period_s", "resources"}. Result: {"metrics": {name: [points]}}. */
@@ -248,6 +251,18 @@ struct memories_provider_ops {
 
     /* o  Streams log text. request: {"node" or null, "lines", "follow", "resources"}. */
     int32_t (*logs)(void *instance, struct memories_call *call, const char *request);
+
+    /* o  Since 1.1. Whether it can work from here: who is it to its service, where is that, what is missing. No
+     *    secrets. request: {}. Result: {"checks": [{"name", "status": "ok" | "warning" | "failed", "text",
+     *    "hint"}]}, also of what was looked at before it failed as a whole. Reads only. Without it: no `memories
+     *    doctor`. */
+    int32_t (*doctor)(void *instance, struct memories_call *call, const char *request);
+
+    /* o  Since 1.1. How many calls of its service's API a new deployment takes when all goes well. request:
+     *    {"choices", "operations": [{"operation", "key", "type", "inputs" as lowered}]}; the instance has just
+     *    answered prepare. Result: {"calls": [{"step", "action", "count"}], "more"}. Asks nobody. Without it:
+     *    `memories plan --calls` is refused. */
+    int32_t (*estimate)(void *instance, struct memories_call *call, const char *request);
 };
 
 /* A topology. It keeps nothing between calls: what it needs is in the request. */

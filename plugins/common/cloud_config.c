@@ -420,3 +420,35 @@ const char *cloud_config_large_parts(struct memories_call *call, const struct cl
     }
     return plugin_text_take(&text);
 }
+
+/* ---- Back ---- */
+
+static const char *content_of(json_object *written, const char *path)
+{
+    for (size_t i = 0; path && i < json_count(written); i++) {
+        const char *there = json_get_string(json_at(written, i), "path");
+        if (there && !strcmp(there, path))
+            return json_get_string(json_at(written, i), "content");
+    }
+    return NULL;
+}
+
+int cloud_config_secrets(struct memories_call *call, const char *text, json_object *bootstrap, json_object *secrets)
+{
+    static const char head[] = "#cloud-config\n";
+    json_object *files = json_get_array(bootstrap, "files");
+    if (strncmp(text, head, strlen(head)) != 0)
+        return 0;
+    AUTO_JSON json_object *document = json_tokener_parse(text + strlen(head));
+    json_object *written = json_get_array(document, "write_files");
+    int failed = 0;
+    for (size_t i = 0; i < json_count(files); i++) {
+        const char *secret = json_get_string(json_at(files, i), "secret");
+        const char *path = secret ? expand(call, json_get_string(json_at(files, i), "path")) : NULL;
+        const char *content = content_of(written, path);
+        failed |= secret && !path;
+        if (content)
+            failed |= json_set_string(secrets, secret, content);
+    }
+    return failed;
+}

@@ -37,6 +37,10 @@ struct cloud_config {
 /* In the call's memory, which is wiped: secrets have been put in. A missing secret is reported. */
 int32_t cloud_config_render(struct memories_call *call, const struct cloud_config *config, const char **text);
 
+/* Puts the secrets that a rendered text holds for this bootstrap into {reference: text}. Another text has none. 0, or
+ * MEMORIES_NO_MEMORY. */
+int cloud_config_secrets(struct memories_call *call, const char *text, json_object *bootstrap, json_object *secrets);
+
 /* What of it is large, for the message that it is too large: "/a (9000 bytes), /b (800 bytes)". NULL: no memory. */
 const char *cloud_config_large_parts(struct memories_call *call, const struct cloud_config *config);
 

@@ -151,7 +151,8 @@ void check_told_error(struct check *check, const char *slot, const memories_erro
 
 const struct check_document_slot check_document_slots[] = {
     { PROVIDER(prepare), false, false },  { PROVIDER(lower), true, false },   { PROVIDER(discover), false, false },
-    { PROVIDER(metrics), false, false },  { PROVIDER(logs), false, true },    { TOPOLOGY(plan), true, false },
+    { PROVIDER(metrics), false, false },  { PROVIDER(logs), false, true },    { PROVIDER(doctor), false, false },
+    { PROVIDER(estimate), false, false }, { TOPOLOGY(plan), true, false },
     { TOPOLOGY(converge), false, false }, { TOPOLOGY(status), false, false }, { TOPOLOGY(release), false, true },
 };
 const size_t check_document_slot_count = ARRAY_COUNT(check_document_slots);

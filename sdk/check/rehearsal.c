@@ -564,6 +564,43 @@ void rehearsal_end(struct rehearsal *rehearsal)
 
 /* ---- Discover ---------------------------------------------------------------------------------------------------- */
 
+static bool add_sight(struct rehearsal *rehearsal, const struct object *object, const struct operation_answer *answer,
+                      json_object *found)
+{
+    json_object *resource = json_object_new_object();
+    return !json_set(found, object->key, resource) &&
+           !json_set_string(resource, "deployment", rehearsal->deployment) &&
+           !json_set_string(resource, "key", object->key) && !json_set_string(resource, "type", object->type) &&
+           !json_set_string(resource, "state", state_name(answer->state)) &&
+           !json_set(resource, "outputs", json_ref(answer->outputs));
+}
+
+static bool is_discovered(struct rehearsal *rehearsal, const struct object *object)
+{
+    json_object *types = json_get_object(rehearsal->check->plugin->description, "resource_types");
+    return json_get_bool(json_get_object(types, object->type), "discovered", true);
+}
+
+/* What has no marks of its own is found by what the core knows of it: its key, and the inputs that it was made with. */
+static bool look_up(struct rehearsal *rehearsal, json_object *found, size_t *count)
+{
+    const struct batch_request read = { .slot = "read", .token = "", .under_way = true };
+    bool good = true;
+    for (size_t i = 0; good && i < rehearsal->count; i++) {
+        struct object *object = &rehearsal->objects[i];
+        struct operation_answer answer = { 0 };
+        if (!object->inputs || is_discovered(rehearsal, object) || json_get(found, object->key))
+            continue;
+        good = rehearsal_batch(rehearsal, &read, &object, 1, &answer);
+        if (good && !answer.error && answer.state != MEMORIES_STATE_ABSENT) {
+            good = add_sight(rehearsal, object, &answer, found);
+            ++*count;
+        }
+        operation_answer_clear(&answer);
+    }
+    return good;
+}
+
 json_object *rehearsal_discover(struct rehearsal *rehearsal, const char *deployment, size_t *count)
 {
     struct check *check = rehearsal->check;
@@ -591,5 +628,5 @@ json_object *rehearsal_discover(struct rehearsal *rehearsal, const char *deploym
         if (json_set(found, key, json_ref(resource)))
             return NULL;
     }
-    return STEAL(found);
+    return look_up(rehearsal, found, count) ? STEAL(found) : NULL;
 }

@@ -86,8 +86,8 @@ bool rehearsal_destroy(struct rehearsal *rehearsal);
 bool rehearsal_expect(struct rehearsal *rehearsal, const char *slot, uint32_t state, bool nodes_only);
 const char *state_name(uint32_t state);
 
-/* What discover finds of this deployment; {key: resource} with its number in *count. NULL: no such slot, or reported.
- */
+/* What discover finds of this deployment, and read of what it does not; {key: resource} with its number in *count. NULL: no
+ * such slot, or reported. */
 json_object *rehearsal_discover(struct rehearsal *rehearsal, const char *deployment, size_t *count);
 
 /* Requests about it. New references. */

@@ -22,6 +22,8 @@ static const struct {
       "until somebody notices" },
     { "metrics", "optional", "`memories metrics` is refused" },
     { "logs", "optional", "`memories logs` is refused" },
+    { "doctor", "optional", "`memories doctor` is refused" },
+    { "estimate", "optional", "`memories plan --calls` is refused" },
     { "converge", "recommended", "deploying ends when the nodes run, whether the whole works or not" },
     { "status", "recommended", "`memories status` is refused" },
     { "release", "optional", "nodes are destroyed without a word to the others, who have to notice it themselves" },

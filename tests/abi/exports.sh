@@ -32,7 +32,9 @@ for plugin in $(find "$builddir/plugins" "$builddir/tests/plugins" -path '*/.lib
     exports "$plugin" > "$work/found"
     differ "$plugin" "$work/expected" "$work/found"
     readelf -d "$plugin" > "$work/dynamic"
-    if grep NEEDED "$work/dynamic" | grep -E 'libmemories|libcurl|libltdl|libsqlite|libcrypto'; then
+    # Requests to AWS are signed by the provider itself.
+    case $plugin in */provider-aws.so) own=libcrypto ;; *) own=nothing ;; esac
+    if grep NEEDED "$work/dynamic" | grep -v "$own" | grep -E 'libmemories|libcurl|libltdl|libsqlite|libcrypto'; then
         echo "$plugin links what only the core may"
         failed=1
     fi

@@ -95,7 +95,9 @@ FIELD(memories_provider_ops, power, 88, 48);
 FIELD(memories_provider_ops, discover, 96, 52);
 FIELD(memories_provider_ops, metrics, 104, 56);
 FIELD(memories_provider_ops, logs, 112, 60);
-SIZE(memories_provider_ops, 120, 64);
+FIELD(memories_provider_ops, doctor, 120, 64);
+FIELD(memories_provider_ops, estimate, 128, 68);
+SIZE(memories_provider_ops, 136, 72);
 
 FIELD(memories_topology_ops, size, 0, 0);
 FIELD(memories_topology_ops, reserved, 4, 4);

@@ -210,6 +210,13 @@ memories_config *memories_config_load(memories_context *context, const char *pat
     return config;
 }
 
+memories_config *memories_config_parse(memories_context *context, const char *text, size_t length, const char *name,
+                                       memories_error **error)
+{
+    (void)text, (void)length, (void)name;
+    return memories_config_load(context, "", error);
+}
+
 static int replace(char **text, const char *with)
 {
     free(*text);
@@ -282,6 +289,15 @@ char *memories_schema(memories_context *context, const char *topology, const cha
     return text_format("{\"title\":\"%s on %s\"}", topology, provider);
 }
 
+char *memories_plan_update(memories_context *context, const char *id, const memories_config *config,
+                           memories_error **error)
+{
+    (void)config;
+    if (fake_play(context, id, error))
+        return NULL;
+    return strdup("{\"deployment_id\":\"" ID "\",\"operations\":[],\"notes\":[]}");
+}
+
 char *memories_plan(memories_context *context, const memories_config *config, memories_error **error)
 {
     if (fake_play(context, config->scenario, error))
@@ -295,6 +311,7 @@ char *memories_plan(memories_context *context, const memories_config *config, me
         "\"depends_on\":[\"network\",\"subnet\"]},"
         "{\"operation\":\"create\",\"key\":\"node/node2\",\"type\":\"local.node\",\"depends_on\":[\"subnet\"]},"
         "{\"operation\":\"create\",\"key\":\"key\",\"type\":\"local.key\",\"depends_on\":[]}],"
+        "\"calls\":{\"total\":3,\"calls\":[{\"step\":\"create\",\"action\":\"CreateSubnet\",\"count\":3}],\"more\":\"more\"},"
         "\"notes\":[{\"where\":\"config.region\",\"text\":\"is recorded\"}]}");
 }
 
@@ -385,6 +402,36 @@ memories_deployment *memories_show(memories_context *context, const char *id, me
             "{\"key\":\"node/node1\",\"type\":\"local.node\",\"node\":\"node1\",\"state\":\"ready\"},"
             "{\"key\":\"node/node10\",\"type\":\"local.node\",\"node\":\"node10\",\"state\":\"stopped\"}]}"),
         error);
+}
+
+char *memories_doctor(memories_context *context, const memories_config *config, memories_error **error)
+{
+    if (fake_play(context, config->provider, error))
+        return NULL;
+    return strdup(!strcmp(config->provider, "ill")
+                      ? "{\"provider\":\"ill\",\"well\":false,\"checks\":[{\"name\":\"plugin\",\"status\":\"ok\",\"text\":\"it\"},"
+                        "{\"name\":\"credentials\",\"status\":\"failed\",\"text\":\"none\",\"hint\":\"get some\"}]}"
+                      : "{\"provider\":\"local\",\"well\":true,\"checks\":[{\"name\":\"plugin\",\"status\":\"ok\","
+                        "\"text\":\"it\"}]}");
+}
+
+char *memories_discover(memories_context *context, const memories_config *config, memories_error **error)
+{
+    if (config->sets && strstr(config->sets, "empty"))
+        return strdup("[]");
+    if (fake_play(context, "", error))
+        return NULL;
+    return strdup("[{\"deployment_id\":\"" ID "\",\"type\":\"consensus\",\"provider\":\"local\",\"recorded\":false,"
+                  "\"resources\":[{\"key\":\"network\",\"type\":\"local.network\",\"state\":\"ready\"},"
+                  "{\"key\":\"node/node1\",\"type\":\"local.node\",\"state\":\"ready\"},"
+                  "{\"key\":\"node/node2\",\"type\":\"local.node\",\"node\":\"node2\",\"state\":\"stopped\"}]}]");
+}
+
+memories_deployment *memories_recover(memories_context *context, const char *id, const memories_config *config,
+                                      memories_error **error)
+{
+    (void)config;
+    return change(context, id, "running", error);
 }
 
 memories_deployment_list *memories_list(memories_context *context, memories_error **error)

@@ -183,6 +183,32 @@ expect 0 "$m" plugins
 contains "$out" "/tmp/provider-bad.so: /tmp can be written by others
   chmod o-w /tmp"
 
+# What is there and not on record.
+expect 0 "$m" recover --provider local
+equal "$out" "DEPLOYMENT                       TYPE       RESOURCES  ON RECORD  NODES
+consensus-local-20260225-123456  consensus  3          no         node1 ready, node2 stopped"
+contains "$err" "put one on record with: memories recover DEPLOYMENT FILE"
+expect 0 "$m" recover --provider local --set empty=1
+equal "$out" "Nothing is there that memories has made."
+expect 0 "$m" recover x x
+equal "$out" "Recovered deployment consensus-local-20260225-123456: running"
+expect 0 "$m" plan x --deployment x
+contains "$out" "0 operations"
+
+# What a provider says of itself: what is wrong has its hint, and shows in the exit code.
+expect 0 "$m" doctor local
+equal "$out" "plugin: it"
+expect 1 "$m" doctor ill
+equal "$out" "plugin: it
+failed: credentials: none
+  get some"
+
+expect 0 "$m" plan x --calls
+equal "$out" "STEP    ACTION        CALLS
+create  CreateSubnet  3
+
+Calls: 3, and more"
+
 # Errors: all of them, each with its place; what a service sent can't reach the terminal as it is.
 expect 3 "$m" deploy several
 equal "$err" "memories: config.network.subnets.public.cidr: \"10.0.1.0/33\" is not a CIDR block
@@ -241,6 +267,11 @@ autoscale x --once
 plan x
 plan x --spec
 plan x --resources
+plan x --deployment x
+plan x --calls
+recover --provider local
+recover x x
+doctor local
 validate x
 schema consensus local
 metrics x

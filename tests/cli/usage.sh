@@ -3,7 +3,7 @@
 m=$builddir/tests/cli/memories-fake
 
 commands=$("$m" __complete '' | cut -f 1)
-[ "$(echo "$commands" | wc -l)" -ge 21 ] || fail "only these commands: $commands"
+[ "$(echo "$commands" | wc -l)" -ge 23 ] || fail "only these commands: $commands"
 
 # A wrong command line exits with 2, prints nothing on standard output, and says where help is.
 wrong() {
@@ -26,6 +26,7 @@ wrong 'option --json takes no value' list --json=yes
 wrong 'option --p may mean --provider or --plugin-path' deploy --p local x
 wrong 'deploy needs FILE' deploy
 wrong 'update needs ID FILE' update x
+wrong 'recover x needs FILE, the configuration' recover x
 wrong 'list: unexpected argument "x"' list x
 wrong 'deploy: unexpected argument "y"' deploy x y
 wrong 'schema needs TOPOLOGY PROVIDER' schema consensus
@@ -49,6 +50,7 @@ wrong 'unknown option --no-wait' autoscale x --no-wait
 expect 2 "$m" metrics x --plot --json
 contains "$err" '--plot and --json exclude each other'
 wrong '--spec and --resources exclude each other' plan x --spec --resources
+wrong '--deployment and --calls exclude each other' plan x --deployment x --calls
 wrong '--quiet and --events exclude each other' deploy x --events -q
 
 # Every command explains itself, in three ways that agree.

@@ -11,6 +11,6 @@ for config in "" "$srcdir/examples/monitoring.yaml" "$srcdir/tests/golden/aws/pr
     # One case is skipped: an older core's host table gives no HTTP.
     expect 0 "$builddir/sdk/memories-plugin" check --skips-ok ${config:+--config "$config"} \
         "$builddir/plugins/providers/aws/.libs/provider-aws.so"
-    contains "$out" "24 passed, 0 failed, 1 skipped"
+    contains "$out" "25 passed, 0 failed, 1 skipped"
     equal "$(aws_look state)" '{}'
 done

@@ -588,6 +588,54 @@ static int discover_all(const struct instance *instance, struct memories_call *c
     return failed;
 }
 
+/* What prepare has chosen, out of the objects: it remembers nothing else. */
+static json_object *choices_of(struct memories_call *call, const struct instance *instance, const char *deployment)
+{
+    AUTO_CLOUD struct cloud cloud = { NULL, NULL, NULL, NULL };
+    const char *path = plugin_format(call, "%s/%s.json", instance->directory, deployment);
+    AUTO_JSON json_object *choices = json_object_new_object();
+    json_object *nodes = json_set_new_object(choices, "nodes");
+    int failed = !path || cloud_load(&cloud, path) || !nodes;
+    int64_t count = 0;
+    if (failed)
+        return NULL;
+    json_object_object_foreach(cloud.objects, id, object) {
+        (void)id;
+        const char *name = strchr(json_get_string(object, "key"), '/');
+        const char *address = json_get_string(json_get_object(object, "inputs"), "address");
+        if (!name || !address)
+            continue;
+        json_object *choice = json_set_new_object(nodes, name + 1);
+        failed |= json_add_string(json_set_new_array(choice, "addresses"), address) |
+                  json_set_string(choice, "address", address);
+        count++;
+    }
+    failed |= json_set_int(choices, "next", count);
+    return failed ? NULL : STEAL(choices);
+}
+
+/* What of the core's resources the objects were not made of. */
+static int compare(struct memories_call *call, const struct instance *instance, json_object *resources,
+                   json_object *changed)
+{
+    AUTO_CLOUD struct cloud cloud = { NULL, NULL, NULL, NULL };
+    const char *path = plugin_format(call, "%s/%s.json", instance->directory, instance->deployment);
+    int failed = !path || cloud_load(&cloud, path);
+    for (size_t i = 0; !failed && i < json_count(resources); i++) {
+        const char *key = json_get_string(json_at(resources, i), "key");
+        json_object *object = json_get_object(cloud.objects, json_get_string(cloud.by_key, key));
+        json_object *inputs = json_get_object(json_at(resources, i), "inputs");
+        if (!object || !inputs)
+            continue;
+        json_object_object_foreach(inputs, name, value) {
+            json_object *names = json_get_array(changed, key);
+            if (!json_object_equal(value, json_get(json_get_object(object, "inputs"), name)))
+                failed |= json_add_string(names ? names : json_set_new_array(changed, key), name);
+        }
+    }
+    return failed;
+}
+
 static int32_t fake_discover(void *opened, struct memories_call *call, const char *request)
 {
     struct instance *instance = opened;
@@ -595,9 +643,14 @@ static int32_t fake_discover(void *opened, struct memories_call *call, const cha
     if (!document)
         return MEMORIES_INTERNAL;
     const char *deployment = json_get_string(document, "deployment");
+    json_object *asked = json_get_array(document, "resources");
     AUTO_JSON json_object *result = json_object_new_object();
     json_object *resources = json_set_new_array(result, "resources");
     AUTO_FD int lock = lock_directory(instance);
+    if (deployment && json_set_new(result, "choices", choices_of(call, instance, deployment)))
+        return plugin_no_memory(call);
+    if (asked && compare(call, instance, asked, json_set_new_object(result, "changed")))
+        return plugin_no_memory(call);
     int failed = lock < 0     ? MEMORIES_FAILED
                  : deployment ? discover_file(instance, call, deployment, resources)
                               : discover_all(instance, call, resources);

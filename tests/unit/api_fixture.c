@@ -1,10 +1,12 @@
 /* api_fixture.c - the public calls on the fake plugins, see api_fixture.h */
 #include "tests/unit/api_fixture.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/file.h"
@@ -79,6 +81,22 @@ void api_tear_down(void)
     shown = NULL;
     cancel_at = NULL;
     ck_assert_int_eq(directory_remove(api_state_dir, NULL), 0);
+}
+
+const char *api_plugin_path(void)
+{
+    return plugin_path;
+}
+
+void api_lose_store(void)
+{
+    static const char *const files[] = { "memories.db", "memories.db-wal", "memories.db-shm" };
+    memories_context_free(context);
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+        AUTO_FREE char *path = text_format("%s/%s", api_state_dir, files[i]);
+        ck_assert(unlink(path) == 0 || errno == ENOENT);
+    }
+    context = api_context(note_event, NULL);
 }
 
 const char *api_events(void)

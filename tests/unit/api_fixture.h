@@ -21,6 +21,12 @@ void api_begin(void);
 void api_set_up(void);
 void api_tear_down(void);
 
+/* Where the plugins are. */
+const char *api_plugin_path(void);
+
+/* The store loses everything; secrets and cloud stay. */
+void api_lose_store(void);
+
 memories_context *api_context(memories_event_fn *on_event, void *user_data);
 
 /* What has been done since the last look: phases and operations that ended, "create node/node1\n", and what release says,

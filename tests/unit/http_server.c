@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,10 @@ struct http_server {
     SSL_CTX *tls;
     atomic_int connections;
     atomic_int requests;
+    pthread_mutex_t together_lock; /* guards what follows */
+    pthread_cond_t together_changed;
+    int together; /* requests of that path so far */
+    bool stopping;
     pthread_t acceptor;
     pthread_t threads[CONNECTIONS_MAX];
 };
@@ -66,6 +71,20 @@ static void reply(struct connection *connection, const char *status, const char 
     transmit(connection, body, count);
 }
 
+/* The last one to come lets all of them go. */
+static void reply_together(struct connection *connection, const char *query)
+{
+    struct http_server *server = connection->server;
+    int wanted = atoi(query);
+    pthread_mutex_lock(&server->together_lock);
+    server->together++;
+    pthread_cond_broadcast(&server->together_changed);
+    while (server->together < wanted && !server->stopping)
+        pthread_cond_wait(&server->together_changed, &server->together_lock);
+    pthread_mutex_unlock(&server->together_lock);
+    reply(connection, "200 OK", "together", 8);
+}
+
 static void send_text(struct connection *connection, const char *text)
 {
     transmit(connection, text, strlen(text));
@@ -93,6 +112,8 @@ static int answer(struct connection *connection, const char *head, const char *b
         reply(connection, "200 OK", head, strlen(head));
     else if (!strncmp(path, "/large?", 7))
         reply_large(connection, path + 7);
+    else if (!strncmp(path, "/together?", 10))
+        reply_together(connection, path + 10);
     else if (!strcmp(path, "/chunked"))
         send_text(connection, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
     else if (!strcmp(path, "/empty"))
@@ -234,6 +255,8 @@ struct http_server *http_server_start(const struct http_server_tls *tls, const c
     struct http_server *server = calloc(1, sizeof *server);
     if (pipe(server->stop))
         abort();
+    pthread_mutex_init(&server->together_lock, NULL);
+    pthread_cond_init(&server->together_changed, NULL);
     server->tls = tls ? make_tls(tls) : NULL;
     listen_somewhere(server, path);
     pthread_create(&server->acceptor, NULL, accept_all, server);
@@ -259,6 +282,10 @@ void http_server_stop(struct http_server *server)
 {
     if (write(server->stop[1], "", 1) != 1)
         abort();
+    pthread_mutex_lock(&server->together_lock);
+    server->stopping = true;
+    pthread_cond_broadcast(&server->together_changed);
+    pthread_mutex_unlock(&server->together_lock);
     pthread_join(server->acceptor, NULL);
     for (int i = 0; i < server->connections; i++)
         pthread_join(server->threads[i], NULL);
@@ -266,5 +293,7 @@ void http_server_stop(struct http_server *server)
     close(server->stop[0]);
     close(server->stop[1]);
     SSL_CTX_free(server->tls);
+    pthread_cond_destroy(&server->together_changed);
+    pthread_mutex_destroy(&server->together_lock);
     free(server);
 }

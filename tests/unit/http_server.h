@@ -2,7 +2,8 @@
  * http_server.h - a small real server for tests of the HTTP client: plain or TLS, one thread a connection
  *
  * Paths: /hello answers "hello"; /echo the request's body; /headers its header fields; /large as many bytes as the query
- * says; /chunked in chunks; /empty 204; /reset closes in the middle of a body; /close before an answer; /silent never answers.
+ * says; /together when as many requests as the query says wait for it at the same time; /chunked in chunks; /empty 204; /reset closes in the middle of a body; /close before an
+ * answer; /silent never answers.
  */
 #ifndef TESTS_UNIT_HTTP_SERVER_H
 #define TESTS_UNIT_HTTP_SERVER_H

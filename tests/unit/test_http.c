@@ -238,6 +238,24 @@ START_TEST(many_at_once_and_connections_are_kept)
 }
 END_TEST
 
+/* None of them waits for the answer of another: that would never come. */
+START_TEST(what_is_sent_together_goes_out_together)
+{
+    struct http_server *server = http_server_start(NULL, NULL);
+    AUTO_FREE char *url = url_of(server, "http", "127.0.0.1", "/together?8");
+    struct memories_http_request request = { .size = sizeof request, .url = url, .timeout_ms = 10000 };
+    const struct memories_http_request *requests[8];
+    struct http_responses responses;
+    for (size_t i = 0; i < ARRAY_COUNT(requests); i++)
+        requests[i] = &request;
+    ck_assert_int_eq(http_send(client, requests, ARRAY_COUNT(requests), NULL, NULL, &responses, NULL), 0);
+    for (size_t i = 0; i < ARRAY_COUNT(requests); i++)
+        ck_assert_int_eq(responses.items[i].status, 200);
+    http_responses_free(&responses);
+    http_server_stop(server);
+}
+END_TEST
+
 START_TEST(unix_sockets_work)
 {
     AUTO_FREE char *path = text_format("%s/socket", directory);
@@ -322,6 +340,7 @@ int main(void)
     tcase_add_test(http, mutual_tls_with_a_name_that_is_no_address);
     tcase_add_loop_test(http, wrong_certificates_are_refused, 0, (int)ARRAY_COUNT(refused));
     tcase_add_test(http, many_at_once_and_connections_are_kept);
+    tcase_add_test(http, what_is_sent_together_goes_out_together);
     tcase_add_test(http, unix_sockets_work);
     tcase_add_loop_test(http, what_may_have_been_done_is_not_asked_again, 0, ARRAY_COUNT(posted));
     tcase_add_test(http, cancelling_ends_the_wait);

@@ -192,6 +192,40 @@ static const char *const wrong_references[] = { "",
                                                 "secret:node/node2/key",
                                                 "node/node1/key" };
 
+/* Recovered from the nodes: what they have is kept and used, and nothing else can be made. */
+START_TEST(without_the_authority_s_key_nothing_is_made)
+{
+    AUTO_FREE char *other = text_format("%s/recovered", base);
+    static const char *const references[] = { "secret:ca/certificate", "secret:node/node1/certificate",
+                                              "secret:node/node1/key" };
+    static const char *const names[] = { "node1", "node2" }, *const addresses[] = { "10.0.0.1", "10.0.0.2" };
+    struct secrets *original = prepared("node1", "10.0.0.1");
+    memories_error *error = NULL;
+    struct secrets *recovered = secrets_open(other, "consensus-local-20260225-123456", &error);
+    for (size_t i = 0; i < ARRAY_COUNT(references); i++)
+        ck_assert_int_eq(secrets_put(recovered, references[i], secrets_get(original, references[i], NULL, NULL), &error), 0);
+    ck_assert_int_eq(secrets_put(recovered, "secret:client/certificate",
+                                 secrets_get(original, references[1], NULL, NULL), &error), 0);
+    ck_assert_int_eq(secrets_put(recovered, "secret:client/key", secrets_get(original, references[2], NULL, NULL), &error),
+                     0);
+    /* What is kept already stays. */
+    ck_assert_int_eq(secrets_put(recovered, references[0], "another", &error), 0);
+    ck_assert(secrets_lack_authority(recovered));
+    ck_assert(!secrets_lack_authority(original));
+    ck_assert_int_eq(secrets_prepare(recovered, names, addresses, 1, &error), 0);
+    ck_assert_str_eq(secrets_get(recovered, references[1], NULL, NULL), secrets_get(original, references[1], NULL, NULL));
+    ck_assert_int_eq(secrets_prepare(recovered, names, addresses, 2, &error), MEMORIES_UNSUPPORTED);
+    ck_assert_str_eq(memories_error_message(error),
+                     "nodes/node2 has no certificate that fits, and the key to sign one is not on this machine");
+    memories_error_free(error);
+    error = NULL;
+    ck_assert_int_eq(secrets_put(recovered, "secret:../x", "text", &error), MEMORIES_INVALID);
+    memories_error_free(error);
+    secrets_free(original);
+    secrets_free(recovered);
+}
+END_TEST
+
 START_TEST(wrong_references_give_nothing)
 {
     struct secrets *secrets = prepared("node1", "10.0.0.1");
@@ -259,6 +293,7 @@ int main(void)
     tcase_add_test(certificates, only_the_owner_may_read);
     tcase_add_test(certificates, what_fits_stays_and_new_addresses_renew);
     tcase_add_test(certificates, a_lost_key_is_made_anew);
+    tcase_add_test(certificates, without_the_authority_s_key_nothing_is_made);
     tcase_add_loop_test(certificates, what_a_loss_of_power_spoilt_is_made_anew, 0, 8);
     tcase_add_loop_test(certificates, wrong_references_give_nothing, 0, (int)ARRAY_COUNT(wrong_references));
     tcase_add_loop_test(certificates, node_names_cannot_leave_the_directory, 0, (int)ARRAY_COUNT(wrong_names));

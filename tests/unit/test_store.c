@@ -117,7 +117,7 @@ START_TEST(a_newer_format_is_refused)
     AUTO_ERROR memories_error *error = NULL;
     ck_assert_ptr_null(store_open(directory, &error));
     ck_assert_int_eq(memories_error_code(error), MEMORIES_UNSUPPORTED);
-    ck_assert_str_eq(memories_error_message(error), "the store has format 99; this memories knows formats up to 2");
+    ck_assert_str_eq(memories_error_message(error), "the store has format 99; this memories knows formats up to 3");
     ck_assert_ptr_nonnull(strstr(memories_error_where(error), "/memories.db"));
     ck_assert_str_eq(memories_error_hint(error), "a newer memories wrote it: use that one");
 }

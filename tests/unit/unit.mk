@@ -166,6 +166,11 @@ tests_unit_test_scale_SOURCES = tests/unit/test_scale.c $(api_test_sources)
 tests_unit_test_scale_CFLAGS = $(unit_cflags)
 tests_unit_test_scale_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_recover
+tests_unit_test_recover_SOURCES = tests/unit/test_recover.c $(api_test_sources)
+tests_unit_test_recover_CFLAGS = $(unit_cflags)
+tests_unit_test_recover_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_heal
 tests_unit_test_heal_SOURCES = tests/unit/test_heal.c $(api_test_sources)
 tests_unit_test_heal_CFLAGS = $(unit_cflags)

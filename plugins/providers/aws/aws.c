@@ -35,6 +35,7 @@ static void close_instance(void *instance)
     json_object_put(aws->doubts);
     json_object_put(aws->unsettled);
     json_object_put(aws->refused);
+    json_object_put(aws->asked);
     pthread_mutex_destroy(&aws->lock);
     free(aws->deployment);
     free(aws->account);
@@ -60,7 +61,8 @@ static int32_t open_instance(struct memories_call *call, const char *request, vo
     aws->doubts = json_object_new_object();
     aws->unsettled = json_object_new_object();
     aws->refused = json_object_new_object();
-    if (!aws->doubts || !aws->unsettled || !aws->refused || (deployment && !aws->deployment)) {
+    aws->asked = json_object_new_object();
+    if (!aws->doubts || !aws->unsettled || !aws->refused || !aws->asked || (deployment && !aws->deployment)) {
         close_instance(aws);
         return plugin_no_memory(call);
     }
@@ -180,8 +182,11 @@ static const struct memories_provider_ops aws_ops = {
     .update = update,
     .destroy = destroy,
     .power = power,
+    .discover = aws_discover,
     .metrics = aws_metrics_slot,
     .logs = aws_logs_slot,
+    .doctor = aws_doctor,
+    .estimate = aws_estimate,
 };
 
 MEMORIES_PLUGIN(provider, aws, MEMORIES_VERSION, "Apache-2.0", "https://github.com/memories-dev/memories",

@@ -31,6 +31,7 @@ struct aws {
     json_object *doubts;    /* {token: when it was first looked for in vain, ms} */
     json_object *unsettled; /* {token: since when it is refused for what may pass, ms} */
     json_object *refused;   /* {"ZONE TYPE": true, NODE: true}: no capacity there, or for it, this process was told */
+    json_object *asked;     /* {action: how many times the last preflight called it} */
 };
 
 /* Slots, each in the file of its name. */
@@ -39,6 +40,8 @@ int32_t aws_lower(void *instance, struct memories_call *call, const char *reques
 int32_t aws_discover(void *instance, struct memories_call *call, const char *request);
 int32_t aws_metrics_slot(void *instance, struct memories_call *call, const char *request);
 int32_t aws_logs_slot(void *instance, struct memories_call *call, const char *request);
+int32_t aws_doctor(void *instance, struct memories_call *call, const char *request);
+int32_t aws_estimate(void *instance, struct memories_call *call, const char *request);
 
 /* The account that the credentials belong to, once AWS has told. */
 void aws_note_account(struct aws *aws, const char *account);
@@ -53,5 +56,8 @@ void aws_note_placed(struct aws *aws, const char *node);
 
 /* Where a deployment lives: {"account", "region", "partition"}; in each resource's inputs and outputs as "home". */
 const char *aws_region_of(json_object *document);
+
+/* prepare.c: "us-west-2a" is in us-west-2; NULL for what looks like no zone. In the call's memory. */
+const char *aws_region_of_zone(struct memories_call *call, const char *zone);
 
 #endif

@@ -15,6 +15,11 @@ plugins_providers_aws_libaws_la_SOURCES = \
 	plugins/providers/aws/credential_sts.c \
 	plugins/providers/aws/credentials.c \
 	plugins/providers/aws/credentials.h \
+	plugins/providers/aws/discover.c \
+	plugins/providers/aws/discover_choices.c \
+	plugins/providers/aws/discover.h \
+	plugins/providers/aws/doctor.c \
+	plugins/providers/aws/estimate.c \
 	plugins/providers/aws/failure.c \
 	plugins/providers/aws/failure.h \
 	plugins/providers/aws/files.c \

@@ -277,6 +277,8 @@ int32_t aws_collect(struct aws_client *client, struct memories_call *call, const
             requests[i] =
                 (struct aws_request){ lists[open[i]].service, lists[open[i]].action, lists[open[i]].parameters };
         code = aws_send(client, call, region, requests, open_count, replies);
+        for (size_t i = 0; i < open_count; i++)
+            lists[open[i]].pages++;
         size_t left = 0;
         for (size_t i = 0; !code && i < open_count; i++)
             if (take_page(&lists[open[i]], &replies[i]))

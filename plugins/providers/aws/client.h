@@ -45,6 +45,7 @@ struct aws_list {
     const char *token_parameter; /* "NextToken" */
     const char *token_member;    /* "nextToken" */
     json_object *items;          /* out, owned: all of them; NULL when there was an error */
+    size_t pages;                /* out: how many there were, which is how many calls it took */
     const char *code;            /* out, as in struct aws_reply */
     struct memories_error_detail error;
 };

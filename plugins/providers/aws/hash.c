@@ -49,3 +49,18 @@ char *hash_base64(struct memories_call *call, const void *bytes, size_t count)
         EVP_EncodeBlock((unsigned char *)text, bytes, (int)count);
     return text;
 }
+
+unsigned char *hash_base64_decode(struct memories_call *call, const char *text, size_t *count)
+{
+    size_t length = strlen(text);
+    unsigned char *bytes = plugin_host->allocate(call, length / 4 * 3 + 1);
+    int decoded = bytes ? EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)length) : -1;
+    if (decoded < 0)
+        return NULL;
+    /* It counts the padding too. */
+    while (length && text[--length] == '=' && decoded > 0)
+        decoded--;
+    bytes[decoded] = '\0';
+    *count = (size_t)decoded;
+    return bytes;
+}

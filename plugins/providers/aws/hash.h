@@ -20,4 +20,7 @@ void hash_hex(const unsigned char *bytes, size_t count, char *hex);
 /* In the call's memory; NULL when there is none. */
 char *hash_base64(struct memories_call *call, const void *bytes, size_t count);
 
+/* Back again, with a NUL behind it. NULL: it is none, or there is no memory. */
+unsigned char *hash_base64_decode(struct memories_call *call, const char *text, size_t *count);
+
 #endif

@@ -244,35 +244,63 @@ static const char *state_of(json_object *instance)
     return state ? state : "";
 }
 
-/* The part of a list of members that says NAME:TOKEN at `index`. */
-static bool names_member(const char *members, size_t *index, size_t wanted, const struct object *object)
+/* The part NAME:TOKEN of a list of members that stands at `wanted`, *index being that of the first; NULL: it is not there. */
+static const char *member_at(const char *members, size_t *index, size_t wanted, size_t *length)
 {
-    const char *node = node_of(object), *token = object->operation->token;
-    size_t length = strlen(node);
     for (const char *at = members; at && *at; *index += 1) {
-        size_t part = strcspn(at, ",");
+        *length = strcspn(at, ",");
         if (*index == wanted)
-            return part > length && !strncmp(at, node, length) && at[length] == ':' &&
-                   (!token || !*token || !strncmp(at + length + 1, token, part - length - 1));
-        at += part + (at[part] == ',');
+            return at;
+        at += *length + (at[*length] == ',');
     }
-    return false;
+    return NULL;
 }
 
-/* Whether an instance of a launch of several is the one of this node, by its place in it. */
-static bool is_member(json_object *instance, const struct object *object)
+/* Which of a launch of several an instance is, by its place in it: NAME:TOKEN. */
+static const char *member_of(json_object *instance, size_t *length)
 {
     json_object *tags = json_get_array(instance, "tagSet");
     const char *launch_index = json_get_string(instance, "amiLaunchIndex"), *members = tag_of(tags, TAG_MEMBERS);
     size_t wanted = launch_index ? strtoul(launch_index, NULL, 10) : 0, index = 0;
     for (int number = 1; members; number++) {
-        if (names_member(members, &index, wanted, object))
-            return true;
+        const char *member = member_at(members, &index, wanted, length);
+        if (member)
+            return member;
         char name[sizeof TAG_MEMBERS + 12];
         snprintf(name, sizeof name, TAG_MEMBERS "-%d", number);
-        members = index <= wanted ? tag_of(tags, name) : NULL;
+        members = tag_of(tags, name);
     }
-    return false;
+    return NULL;
+}
+
+static bool is_member(json_object *instance, const struct object *object)
+{
+    const char *node = node_of(object), *token = object->operation->token;
+    size_t length = strlen(node), part = 0;
+    const char *member = member_of(instance, &part);
+    return member && part > length && !strncmp(member, node, length) && member[length] == ':' &&
+           (!token || !*token || !strncmp(member + length + 1, token, part - length - 1));
+}
+
+const char *instance_node(struct memories_call *call, json_object *instance, const char **token)
+{
+    json_object *tags = json_get_array(instance, "tagSet");
+    const char *key = tag_of(tags, TAG_KEY);
+    size_t length = 0;
+    *token = tag_of(tags, TAG_TOKEN);
+    if (key)
+        return strncmp(key, NODE_PREFIX, strlen(NODE_PREFIX)) ? NULL : key + strlen(NODE_PREFIX);
+    const char *member = member_of(instance, &length);
+    const char *colon = member ? memchr(member, ':', length) : NULL;
+    if (!colon)
+        return NULL;
+    *token = plugin_format(call, "%.*s", (int)(member + length - colon - 1), colon + 1);
+    return plugin_format(call, "%.*s", (int)(colon - member), member);
+}
+
+bool instance_is_gone(json_object *instance)
+{
+    return !strcmp(state_of(instance), "terminated") || !strcmp(state_of(instance), "shutting-down");
 }
 
 /* By its id, or by its marks: then those that are gone don't count, they keep their marks for an hour. */
@@ -284,8 +312,7 @@ static json_object *find_instance(const struct snapshot *snapshot, const struct 
         return snapshot_find(snapshot, LIST_INSTANCES, "instanceId", id);
     for (size_t i = 0; i < json_count(instances); i++) {
         json_object *instance = json_at(instances, i);
-        bool gone = !strcmp(state_of(instance), "terminated") || !strcmp(state_of(instance), "shutting-down");
-        if (!gone && (object_is_marked(object, json_get_array(instance, "tagSet")) || is_member(instance, object)))
+        if (!instance_is_gone(instance) && (object_is_marked(object, json_get_array(instance, "tagSet")) || is_member(instance, object)))
             return instance;
     }
     return NULL;
@@ -341,6 +368,20 @@ static void join_launch(struct launch *launches, size_t *count, struct object *o
     struct launch *launch = &launches[(*count)++];
     launch->members[launch->count++] = object;
     launch->likeness = likeness;
+}
+
+size_t instances_launch_count(struct memories_call *call, json_object *const *inputs, size_t count)
+{
+    struct object *objects = plugin_host->allocate(call, (count + 1) * sizeof *objects);
+    struct launch *launches = plugin_host->allocate(call, (count + 1) * sizeof *launches);
+    size_t launch_count = 0;
+    for (size_t i = 0; objects && launches && i < count; i++) {
+        objects[i].inputs = inputs[i];
+        join_launch(launches, &launch_count, &objects[i], likeness_of(&objects[i]));
+    }
+    for (size_t i = 0; i < launch_count; i++)
+        free(launches[i].likeness);
+    return launch_count;
 }
 
 /* Of nodes launched together some may be seen sooner than others; as long as one is missing, asking again under another

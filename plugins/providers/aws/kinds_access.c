@@ -1,5 +1,6 @@
 /* kinds_access.c - who may reach the nodes (security groups), and what the nodes may do (IAM) */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "plugins/common/cleanup.h"
@@ -86,6 +87,34 @@ static json_object *rules_made(const struct object *object, json_object *reply)
     return failed ? NULL : STEAL(outputs);
 }
 
+/* One rule for each source, as lower has them. */
+static int add_seen(json_object *rules, json_object *permission, const char *list, const char *member)
+{
+    json_object *ranges = json_get_array(permission, list);
+    const char *from = json_get_string(permission, "fromPort"), *to = json_get_string(permission, "toPort");
+    int failed = 0;
+    for (size_t i = 0; i < json_count(ranges); i++) {
+        json_object *rule = json_add_new_object(rules);
+        failed |= json_set_string(rule, "protocol", json_get_string(permission, "ipProtocol"));
+        failed |= from ? json_set_int(rule, "from", strtoll(from, NULL, 10)) : 0;
+        failed |= to ? json_set_int(rule, "to", strtoll(to, NULL, 10)) : 0;
+        failed |= json_set_string(rule, "source", json_get_string(json_at(ranges, i), member));
+    }
+    return failed;
+}
+
+/* The outputs out of what a group has; NULL: no memory. */
+static json_object *rules_seen(json_object *group)
+{
+    AUTO_JSON json_object *outputs = json_object_new_object();
+    json_object *permissions = json_get_array(group, "ipPermissions"), *rules = json_set_new_array(outputs, "rules");
+    int failed = json_set_string(outputs, "group", json_get_string(group, "groupId"));
+    for (size_t i = 0; i < json_count(permissions); i++)
+        failed |= add_seen(rules, json_at(permissions, i), "ipRanges", "cidrIp") |
+                  add_seen(rules, json_at(permissions, i), "ipv6Ranges", "cidrIpv6");
+    return failed ? NULL : STEAL(outputs);
+}
+
 /* The group and its rules are seen at once: an empty group has none of ours yet. */
 static void rules_look(const struct snapshot *snapshot, const struct object *object, struct sight *sight)
 {
@@ -93,7 +122,7 @@ static void rules_look(const struct snapshot *snapshot, const struct object *obj
     if (!json_count(json_get_array(group, "ipPermissions")))
         return;
     sight->state = MEMORIES_STATE_READY;
-    sight->outputs = object->outputs ? NULL : rules_made(object, NULL);
+    sight->outputs = object->outputs ? NULL : rules_seen(group);
 }
 
 static bool has_rule(json_object *rules, json_object *wanted)
@@ -102,6 +131,15 @@ static bool has_rule(json_object *rules, json_object *wanted)
         if (json_object_equal(json_at(rules, i), wanted))
             return true;
     return false;
+}
+
+bool security_group_rules_differ(json_object *wanted, json_object *present)
+{
+    size_t count = json_count(wanted);
+    bool differ = count != json_count(present);
+    for (size_t i = 0; !differ && i < count; i++)
+        differ = !has_rule(present, json_at(wanted, i));
+    return differ;
 }
 
 /* Those of `from` that are not among `others`; NULL: no memory. */
@@ -172,6 +210,7 @@ const struct kind kind_security_group_rules = {
     .type = "aws.security_group_rules",
     .list = LIST_GROUPS,
     .service = &aws_ec2,
+    .create = "AuthorizeSecurityGroupIngress", /* as it is counted beforehand */
     .destroy = "RevokeSecurityGroupIngress",
     .fill_destroy = rules_fill_destroy,
     .made = rules_made,

@@ -193,8 +193,9 @@ static json_object *table_made(const struct object *object, json_object *reply)
 
 static void table_look(const struct snapshot *snapshot, const struct object *object, struct sight *sight)
 {
+    json_object *found = kind_seen(snapshot, object, "routeTableId");
     kind_look(snapshot, object, "routeTableId", sight);
-    if (sight->outputs && json_set_string(sight->outputs, "vpc", object_text(object, "vpc"))) {
+    if (sight->outputs && json_set_string(sight->outputs, "vpc", json_get_string(found, "vpcId"))) {
         json_object_put(sight->outputs);
         sight->outputs = NULL;
     }

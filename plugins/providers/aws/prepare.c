@@ -35,7 +35,7 @@ void preparation_note(struct preparation *preparation, const char *where, const 
 /* ---- Where ---- */
 
 /* "us-west-2a" is in us-west-2. */
-static const char *region_of_zone(struct memories_call *call, const char *zone)
+const char *aws_region_of_zone(struct memories_call *call, const char *zone)
 {
     size_t length = zone ? strlen(zone) : 0;
     bool fits = length > 2 && zone[length - 1] >= 'a' && zone[length - 1] <= 'z' && zone[length - 2] >= '0' &&
@@ -51,7 +51,7 @@ static const char *asked_region(struct preparation *preparation)
     for (size_t i = 0; !region && i < json_count(nodes); i++) {
         json_object *machine = json_get_object(json_at(nodes, i), "machine");
         region = json_get_string(machine, "region");
-        region = region ? region : region_of_zone(preparation->call, json_get_string(machine, "zone"));
+        region = region ? region : aws_region_of_zone(preparation->call, json_get_string(machine, "zone"));
     }
     return region;
 }
@@ -131,8 +131,10 @@ static void read_demand(struct preparation *preparation, struct demand *demand, 
     if (!demand->type && !sized)
         demand->type = DEFAULT_TYPE;
     demand->zone = zone ? zone : json_get_string(demand->earlier, "zone");
-    demand->has_address = demand->earlier ? json_get_string(demand->earlier, "address") != NULL
-                                          : needs_address(preparation, node, demand->name);
+    /* Of a node that was found without a record only that it has an address is known. */
+    demand->has_address = demand->earlier && !json_get_string(demand->earlier, "present")
+                              ? json_get_string(demand->earlier, "address") != NULL
+                              : needs_address(preparation, node, demand->name);
     demand->displaced = !zone && demand->earlier && aws_is_displaced(preparation->aws, demand->name);
     if (!type)
         note_foreign_type(preparation, demand, machine);
@@ -341,6 +343,22 @@ static int32_t judge_parameters(struct preparation *preparation)
     return code;
 }
 
+/* Of a deployment that was found without a record: its instances' images, of which newer ones may be published since.
+ */
+static int32_t keep_present_images(struct preparation *preparation)
+{
+    json_object *images = json_get_object(preparation->choices, "images");
+    json_object *present = json_get_object(preparation->earlier, "images_present");
+    if (present) {
+        json_object_object_foreach(present, architecture, id) {
+            json_object *choice = json_get_object(images, architecture);
+            if (choice && json_object_is_type(id, json_type_string))
+                preparation->failed |= json_set(choice, "id", json_ref(id));
+        }
+    }
+    return MEMORIES_OK;
+}
+
 /* The image stays the same for the life of a deployment: nodes that come later are like the first ones. */
 static int32_t judge_images(struct preparation *preparation)
 {
@@ -350,7 +368,8 @@ static int32_t judge_images(struct preparation *preparation)
         preparation->failed |= json_set(preparation->choices, "images", json_ref(earlier));
         return MEMORIES_OK;
     }
-    return image ? judge_image(preparation) : judge_parameters(preparation);
+    int32_t code = image ? judge_image(preparation) : judge_parameters(preparation);
+    return code ? code : keep_present_images(preparation);
 }
 
 static int32_t check_images(struct preparation *preparation)
@@ -388,9 +407,22 @@ static int32_t check_existing(struct preparation *preparation)
     return MEMORIES_OK;
 }
 
+/* The calls of an earlier preflight don't count. */
+static int forget_asked(struct aws *aws)
+{
+    json_object *none = json_object_new_object();
+    pthread_mutex_lock(&aws->lock);
+    if (none) {
+        json_object_put(aws->asked);
+        aws->asked = none;
+    }
+    pthread_mutex_unlock(&aws->lock);
+    return none ? 0 : MEMORIES_NO_MEMORY;
+}
+
 static int32_t ask(struct preparation *preparation)
 {
-    if (ask_place(preparation) | machines_ask(preparation))
+    if (forget_asked(preparation->aws) | ask_place(preparation) | machines_ask(preparation))
         return plugin_no_memory(preparation->call);
     return questions_ask(&preparation->questions, preparation->aws, preparation->call, preparation->region);
 }

@@ -421,6 +421,8 @@ static void take_earlier_pieces(const struct placing *placing, struct area *area
         uint32_t number = (block.address - area->block.address) / block_size(&block);
         area->piece_bits = block.bits;
         area->next = number + 1 > area->next ? number + 1 : area->next;
+        if (!json_get(piece, "public"))
+            preparation->failed |= json_set_bool(piece, "public", area->is_public);
         preparation->failed |= take_earlier_piece(placing, area, piece);
     }
 }
@@ -550,13 +552,19 @@ static json_object *piece_of(const struct preparation *preparation, const struct
     return piece;
 }
 
+static const char *earlier_address(const struct demand *demand)
+{
+    const char *address = json_get_string(demand->earlier, "address");
+    return address ? address : demand->has_address ? json_get_string(demand->earlier, "present") : NULL;
+}
+
 /* {address: true} of nodes that have one already, and in existing subnets of anybody. */
 static json_object *taken_addresses(struct preparation *preparation)
 {
     json_object *taken = json_object_new_object();
     json_object *interfaces = questions_items(&preparation->questions, ASK_INTERFACES);
     for (size_t i = 0; i < preparation->count; i++) {
-        const char *address = json_get_string(preparation->demands[i].earlier, "address");
+        const char *address = earlier_address(&preparation->demands[i]);
         if (address)
             preparation->failed |= json_set_bool(taken, address, true);
     }
@@ -594,7 +602,7 @@ static int32_t add_node(struct preparation *preparation, json_object *nodes, con
     const char *before = json_get_string(demand->earlier, "zone");
     /* Addresses belong to zones, unless their subnet moves. */
     bool stays = before && (!strcmp(before, zone) || demand->displaced);
-    const char *address = stays ? json_get_string(demand->earlier, "address") : NULL;
+    const char *address = stays ? earlier_address(demand) : NULL;
     if (!piece)
         return plugin_fail(preparation->call, MEMORIES_INTERNAL, where_of(preparation, demand), NULL,
                            "there is no subnet for the node %s in %s", demand->name, zone);

@@ -64,6 +64,17 @@ int questions_add_quota(struct questions *questions, const char *code)
     return failed | questions_add(questions, ASK_QUOTA + questions->quota_count++, parameters);
 }
 
+static int note_asked(struct aws *aws, const struct aws_list *lists, size_t count)
+{
+    int failed = 0;
+    pthread_mutex_lock(&aws->lock);
+    for (size_t i = 0; i < count; i++)
+        failed |= json_set_int(aws->asked, lists[i].action,
+                               json_get_int(aws->asked, lists[i].action, 0) + (int64_t)lists[i].pages);
+    pthread_mutex_unlock(&aws->lock);
+    return failed;
+}
+
 int32_t questions_ask(struct questions *questions, struct aws *aws, struct memories_call *call, const char *region)
 {
     struct aws_list lists[ASK_COUNT];
@@ -76,9 +87,10 @@ int32_t questions_ask(struct questions *questions, struct aws *aws, struct memor
         lists[count++] = questions->lists[i];
     }
     int32_t code = count ? aws_collect(&aws->client, call, region, lists, count) : MEMORIES_OK;
+    int failed = note_asked(aws, lists, count);
     for (size_t i = 0; i < count; i++)
         questions->lists[positions[i]] = lists[i];
-    return code;
+    return !code && failed ? plugin_no_memory(call) : code;
 }
 
 void questions_clear(struct questions *questions)

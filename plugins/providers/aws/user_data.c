@@ -13,6 +13,8 @@
 #include "plugins/providers/aws/service.h"
 
 #define BYTES_MAX 16384
+/* More than any text that is that small when it is compressed. */
+#define TEXT_MAX (1024 * 1024)
 #define BYTES_PER_GB 1000000000.0
 #define AGENT_CONFIGURATION "/opt/aws/amazon-cloudwatch-agent/etc/amazon-cloudwatch-agent.json"
 
@@ -174,4 +176,28 @@ const char *user_data_fingerprint(struct memories_call *call, json_object *input
     }
     const char *all = plugin_text_take(&text);
     return all && hash_sha256_hex(all, strlen(all), hash) ? plugin_format(call, "%.16s", hash) : NULL;
+}
+
+/* ---- Back ---- */
+
+static const char *decompress_text(struct memories_call *call, unsigned char *bytes, size_t count)
+{
+    z_stream stream = { .next_in = bytes, .avail_in = (uInt)count };
+    if (inflateInit2(&stream, 15 + 16) != Z_OK)
+        return NULL;
+    char *text = plugin_host->allocate(call, TEXT_MAX + 1);
+    stream.next_out = (unsigned char *)text;
+    stream.avail_out = TEXT_MAX;
+    int result = text ? inflate(&stream, Z_FINISH) : Z_MEM_ERROR;
+    inflateEnd(&stream);
+    return result == Z_STREAM_END ? text : NULL;
+}
+
+int user_data_secrets(struct memories_call *call, const char *data, json_object *inputs, json_object *secrets)
+{
+    size_t count = 0;
+    unsigned char *bytes = hash_base64_decode(call, data, &count);
+    bool packed = bytes && count > 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
+    const char *text = packed ? decompress_text(call, bytes, count) : (const char *)bytes;
+    return text ? cloud_config_secrets(call, text, json_get_object(inputs, "bootstrap"), secrets) : 0;
 }

@@ -13,6 +13,10 @@
  * compressed when it has to be. In the call's memory. Failures are reported. */
 int32_t user_data_render(struct memories_call *call, json_object *inputs, const char *key, const char **data);
 
+/* Puts the secrets that an instance was given into {reference: text}: `data` is its user data as EC2 tells it. What
+ * is none of ours has none. 0, or MEMORIES_NO_MEMORY. */
+int user_data_secrets(struct memories_call *call, const char *data, json_object *inputs, json_object *secrets);
+
 /* A fingerprint of what a node's inputs tell it to run, for the mark by which a change is seen. NULL: no memory. */
 const char *user_data_fingerprint(struct memories_call *call, json_object *inputs);
 

@@ -170,6 +170,7 @@ static const struct memories_provider_ops local_ops = {
     .discover = local_discover,
     .metrics = local_metrics,
     .logs = local_logs,
+    .doctor = local_doctor,
 };
 
 MEMORIES_PLUGIN(provider, local, "1.0.0", "Apache-2.0", NULL, MEMORIES_THREADS_CONCURRENT, 0, &local_ops,

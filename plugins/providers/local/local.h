@@ -45,6 +45,7 @@ int32_t local_lower(void *instance, struct memories_call *call, const char *requ
 int32_t local_discover(void *instance, struct memories_call *call, const char *request);
 int32_t local_metrics(void *instance, struct memories_call *call, const char *request);
 int32_t local_logs(void *instance, struct memories_call *call, const char *request);
+int32_t local_doctor(void *instance, struct memories_call *call, const char *request);
 
 /* Batches of one type. */
 struct batch {

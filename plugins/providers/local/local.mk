@@ -10,6 +10,7 @@ plugins_providers_local_liblocal_la_SOURCES = $(local_node_client_sources) \
 	plugins/providers/local/definition.c \
 	plugins/providers/local/definition.h \
 	plugins/providers/local/discover.c \
+	plugins/providers/local/doctor.c \
 	plugins/providers/local/fabric.c \
 	plugins/providers/local/fabric.h \
 	plugins/providers/local/files.c \
