@@ -8,6 +8,9 @@
 #     aws_steer faults '[…]'  what goes wrong (faults.py); settings '{…}' (world.py)
 #     aws_look calls          what was called; requests; state: the objects that are there
 #     aws_forget              forgets the calls so far
+#     aws_config NAME KEYS    writes a configuration: one node that runs nothing that could be waited for
+#     aws_deploy CODE NAME [FAULT…]   deploys it, under a fault plan; nothing goes on in the background
+#     aws_gone NAME           deletes it, and all of it
 
 command -v python3 >/dev/null || skip "python3 is not installed"
 
@@ -136,3 +139,24 @@ END
 
 # aws_is EXPRESSION VALUE
 aws_is() { equal "$(aws_ask "$1")" "$2"; }
+
+aws_program=$builddir/tests/end_to_end/memories-crash
+
+aws_config() {
+    printf '{topology: standalone, provider: aws, config: {region: us-west-2, workload: {command: [sleep, infinity]}, %s}}' "$2" >"$test_dir/$1.yaml"
+}
+
+aws_deploy() {
+    expected_code=$1
+    name=$2
+    shift 2
+    aws_forget
+    aws_steer faults "[$*]"
+    expect "$expected_code" "$aws_program" deploy --no-wait --name "$name" "$test_dir/$name.yaml"
+    aws_steer faults '[]'
+}
+
+aws_gone() {
+    expect 0 "$aws_program" delete "$1"
+    aws_is state '{}'
+}

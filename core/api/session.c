@@ -6,12 +6,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/api/blueprint.h"
 #include "core/base/backoff.h"
 #include "core/base/cleanup.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/config/config.h"
 #include "core/engine/adopt.h"
 
 #define LEASE_MS 15000
@@ -271,8 +273,10 @@ static int refuse_lost_secrets(struct session *session, memories_error **error)
     AUTO_FREE char *directory = context_secrets_directory(session->context, session->id);
     if (!known || strcmp(known, "lost") || secrets_get(session->secrets, "secret:ca/certificate", NULL, NULL))
         return 0;
-    error_set(error, MEMORIES_UNSUPPORTED, "the certificates of %s are lost, which was recovered without them", session->id);
-    error_hint(error, "copy %s from the machine that deployed it, or deploy anew", directory ? directory : "the secrets");
+    error_set(error, MEMORIES_UNSUPPORTED, "the certificates of %s are lost, which was recovered without them",
+              session->id);
+    error_hint(error, "copy %s from the machine that deployed it, or deploy anew",
+               directory ? directory : "the secrets");
     return MEMORIES_UNSUPPORTED;
 }
 
@@ -363,8 +367,7 @@ static json_object *topology_nodes(struct session *session, json_object *spec, j
     if (!by_name || !there || !nodes || !by_node)
         return NULL;
     for (size_t i = 0; i < json_count(spec_nodes); i++) {
-        json_object *resource =
-            json_get(by_node, json_get_string(json_object_array_get_idx(spec_nodes, i), "name"));
+        json_object *resource = json_get(by_node, json_get_string(json_object_array_get_idx(spec_nodes, i), "name"));
         if (resource && json_add(nodes, topology_node(resource, by_name)))
             return NULL;
     }
@@ -410,8 +413,7 @@ static void fill_engine(struct session *session)
                                        .on_event = on_engine_event,
                                        .user_data = session,
                                        .generation_floor = generation_floor(session->record),
-                                       .max_unavailable =
-                                           (uint32_t)json_get_int(rollout, "max_unavailable", 0) };
+                                       .max_unavailable = (uint32_t)json_get_int(rollout, "max_unavailable", 0) };
 }
 
 json_object *session_observe(struct session *session, memories_error **error)
@@ -599,13 +601,56 @@ static const char *status_unseen(const char *reason)
     return !strcmp(reason, "scale") ? "scaling" : !strcmp(reason, "heal") ? "healing" : "starting";
 }
 
+static int record_design(struct session *session, const struct blueprint *blueprint, memories_error **error)
+{
+    AUTO_JSON json_object *changes = json_object_new_object();
+    if (json_set(changes, "spec", json_ref(blueprint->spec)) ||
+        json_set(changes, "choices", json_ref(blueprint->choices)) ||
+        json_set(changes, "resources", json_ref(blueprint->resources)))
+        return error_no_memory(error);
+    return session_update(session, STEAL(changes), error);
+}
+
+/* There was no room where a node was to be, and the provider knows it now: asked again, it may choose another place.
+ * Returns whether it did, which then is on record. */
+static bool choose_elsewhere(struct session *session)
+{
+    AUTO_ERROR memories_error *problem = NULL;
+    struct blueprint blueprint = { 0 };
+    json_object *choices = json_get_object(session->record, "choices");
+    memories_config config = { .config = json_get(session->record, "config") };
+    int failed = blueprint_plan(session->topology, session->provider, &session->environment, &config,
+                                json_get_object(session->record, "membership"), &blueprint, &problem);
+    if (!failed)
+        failed =
+            blueprint_lower(session->provider, session->instance, &session->environment, choices, &blueprint, &problem);
+    bool chosen = !failed && !json_equal(blueprint.choices, choices);
+    if (chosen) {
+        session_say_notes(session, blueprint.notes);
+        chosen = !record_design(session, &blueprint, &problem);
+    }
+    blueprint_clear(&blueprint);
+    return chosen;
+}
+
+static int make_all(struct session *session, memories_error **error)
+{
+    for (;;) {
+        AUTO_ERROR memories_error *problem = NULL;
+        int failed = session_run_engine(session, json_get_array(session->record, "resources"), false, &problem);
+        if (failed == MEMORIES_CAPACITY && choose_elsewhere(session))
+            continue;
+        return failed ? error_move(error, STEAL(problem)) : 0;
+    }
+}
+
 static int realize_running(struct session *session, bool wait, memories_error **error)
 {
     int failed = session_prepare_secrets(session, json_get_object(session->record, "choices"), error);
     if (!failed)
         failed = session_release(session, error);
     if (!failed)
-        failed = session_run_engine(session, json_get_array(session->record, "resources"), false, error);
+        failed = make_all(session, error);
     if (failed)
         return failed;
     if (!wait)
@@ -622,8 +667,7 @@ static int realize_running(struct session *session, bool wait, memories_error **
 static void note_failure(struct session *session, int code, const memories_error *error)
 {
     AUTO_ERROR memories_error *ignored = NULL;
-    session_audit(session, code == MEMORIES_CANCELLED ? "interrupted" : "failed",
-                  error ? error_to_json(error) : NULL);
+    session_audit(session, code == MEMORIES_CANCELLED ? "interrupted" : "failed", error ? error_to_json(error) : NULL);
     if (!atomic_load(&session->lease_lost))
         session_set_status(session, code == MEMORIES_CANCELLED ? "interrupted" : "failed", &ignored);
 }

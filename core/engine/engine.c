@@ -47,7 +47,8 @@ void engine_token(const char *deployment, const char *key, uint32_t generation, 
     token[40] = '\0';
 }
 
-/* The time and a random number, the same for all tasks of a call: what has to wait waits together, for one next call. */
+/* The time and a random number, the same for all tasks of a call: what has to wait waits together, for one next call.
+ */
 struct moment {
     int64_t now_ms;
     uint32_t chance;
@@ -96,15 +97,16 @@ struct task {
     const char *key;
     const char *type;
     enum task_state state;
-    uint32_t attempt;  /* tries so far of the present call */
-    uint32_t group;    /* of the token: a new one after CAPACITY */
-    size_t waits_for;  /* operations not done yet */
-    bool held;         /* its unit has not been released */
-    bool awaited;      /* refresh: one that is pending is asked for again until it isn't */
-    bool begun;        /* its start was reported */
-    int64_t due_ms;    /* not before (retry, poll) */
+    uint32_t attempt; /* tries so far of the present call */
+    uint32_t group;   /* of the token: a new one after CAPACITY */
+    uint32_t no_room; /* answers CAPACITY so far */
+    size_t waits_for; /* operations not done yet */
+    bool held;        /* its unit has not been released */
+    bool awaited;     /* refresh: one that is pending is asked for again until it isn't */
+    bool begun;       /* its start was reported */
+    int64_t due_ms;   /* not before (retry, poll) */
     int64_t deadline_ms;
-    int64_t sequence;  /* of its journal line */
+    int64_t sequence;     /* of its journal line */
     json_object *inputs;  /* references resolved; own reference */
     json_object *sought;  /* what is looked for, or to be deleted, and gave no outputs yet: its inputs; borrowed */
     json_object *outputs; /* known so far; own reference */
@@ -152,9 +154,9 @@ struct executor {
     struct plan *plan; /* NULL in a refresh */
     struct task *tasks;
     size_t count;
-    bool stopped; /* the wanted power state */
-    json_object *outputs; /* {key: outputs} of everything that is there */
-    size_t running; /* jobs */
+    bool stopped;            /* the wanted power state */
+    json_object *outputs;    /* {key: outputs} of everything that is there */
+    size_t running;          /* jobs */
     _Atomic size_t finished; /* operations */
     uint32_t units_released;
     uint32_t *unit_left; /* operations not done, by unit */
@@ -443,9 +445,9 @@ static void report_done(struct executor *executor, struct task *task)
 static void report_problem(struct executor *executor, uint32_t kind, struct task *task, const memories_error *error)
 {
     const char *cause = memories_error_cause(error);
-    AUTO_FREE char *text = text_format("%s %s: %s%s%s%s", operation_name(task->operation->kind), task->key,
-                                       memories_error_message(error), cause ? ": " : "", cause ? cause : "",
-                                       kind == MEMORIES_EVENT_RETRY ? " (trying again)" : "");
+    AUTO_FREE char *text =
+        text_format("%s %s: %s%s%s%s", operation_name(task->operation->kind), task->key, memories_error_message(error),
+                    cause ? ": " : "", cause ? cause : "", kind == MEMORIES_EVENT_RETRY ? " (trying again)" : "");
     report(executor, kind, task, error, text);
 }
 
@@ -628,21 +630,24 @@ static void poll_later(struct task *task, const struct operation_answer *answer,
     task->due_ms = moment.now_ms + (answer->poll_after_ms ? answer->poll_after_ms : POLL_AFTER_MS);
 }
 
-/* An error that may pass: again later, with the same token, a few times; as long as the deadline allows when the provider
- * says when to come again. Where it had no room nothing came into being, even when that shows late: it is begun anew, with
- * a new token. */
+/* An error that may pass: again later, with the same token, a few times; as long as the deadline allows when the
+ * provider says when to come again. Where it had no room nothing came into being, even when that shows late: it is
+ * begun anew, as often, with a new token, under which nobody has tried yet. */
 static bool retry_task(struct executor *executor, struct task *task, const memories_error *error, bool poll,
                        struct moment moment)
 {
     bool late = moment.now_ms > task->deadline_ms;
-    if (!may_pass(error) || executor->failing || (poll && late) ||
-        (task->attempt >= attempts_of(executor) && (late || !error->retry_after_ms)))
-        return false;
     bool no_room = task->operation && memories_error_code(error) == MEMORIES_CAPACITY;
-    if (no_room)
+    uint32_t tries = no_room ? ++task->no_room : task->attempt;
+    if (!may_pass(error) || executor->failing || (poll && late) ||
+        (tries >= attempts_of(executor) && (late || !error->retry_after_ms)))
+        return false;
+    if (no_room) {
         task->group++;
+        task->attempt = 0;
+    }
     task->state = poll && !no_room ? TASK_POLLING : TASK_READY;
-    task->due_ms = moment.now_ms + backoff_ms(task->attempt, error->retry_after_ms, moment.chance);
+    task->due_ms = moment.now_ms + backoff_ms(tries, error->retry_after_ms, moment.chance);
     if (executor->plan)
         report_problem(executor, MEMORIES_EVENT_RETRY, task, error);
     return true;
@@ -756,8 +761,8 @@ static bool in_doubt(json_object *resource, enum operation_kind kind)
     return doubt && !strcmp(doubt, operation_name(kind));
 }
 
-/* What a read found, in the store's words. An update of unknown result stays in doubt: reading can't tell. A creation of
- * unknown result that can't be seen may be invisible for a while: it is begun again under its token. */
+/* What a read found, in the store's words. An update of unknown result stays in doubt: reading can't tell. A creation
+ * of unknown result that can't be seen may be invisible for a while: it is begun again under its token. */
 static const char *found_state(json_object *resource, uint32_t state, bool *keep_doubt)
 {
     bool gone = state == MEMORIES_STATE_ABSENT;
@@ -964,8 +969,8 @@ static int release_units(struct executor *executor)
     return 0;
 }
 
-/* When a turn can't end because what it needs waits for nodes that have not had theirs (a network under all of them is made
- * anew, say), taking turns is impossible. */
+/* When a turn can't end because what it needs waits for nodes that have not had theirs (a network under all of them is
+ * made anew, say), taking turns is impossible. */
 static bool release_all_units(struct executor *executor)
 {
     struct engine *engine = executor->engine;

@@ -1,8 +1,8 @@
 /*
  * http.c - one thread drives all transfers of a client
  *
- * Callers put their transfers into a queue and wait for their batch. The thread owns the curl multi handle and everything
- * that is under way, so that connections are shared and kept. It starts with the first request.
+ * Callers put their transfers into a queue and wait for their batch. The thread owns the curl multi handle and
+ * everything that is under way, so that connections are shared and kept. It starts with the first request.
  */
 #include "core/http/http.h"
 
@@ -42,6 +42,8 @@ struct transfer {
     struct memories_http_response *response;
     struct curl_slist *headers;
     struct curl_slist *connect_to;
+    const struct memories_http_request *request; /* borrowed: its caller waits */
+    size_t sent_bytes;                           /* of the request's body */
     struct text body;
     struct text header_lines; /* NUL-separated */
     size_t header_count;
@@ -61,6 +63,28 @@ struct http_client {
     struct transfer *queued; /* new ones, guarded by the lock */
     struct transfer *active; /* the thread's own */
 };
+
+/* ---- Sending ---- */
+
+static size_t on_send(char *buffer, size_t size, size_t count, void *user_data)
+{
+    struct transfer *transfer = user_data;
+    size_t left = transfer->request->body_bytes - transfer->sent_bytes, room = size * count;
+    size_t length = left < room ? left : room;
+    memcpy(buffer, transfer->request->body + transfer->sent_bytes, length);
+    transfer->sent_bytes += length;
+    return length;
+}
+
+/* On a kept connection that ends without an answer, curl would send the request once more by itself. Whoever asks to
+ * make something must hear instead that nobody knows whether it was made. */
+static int on_send_again(void *user_data, curl_off_t offset, int origin)
+{
+    (void)user_data;
+    (void)offset;
+    (void)origin;
+    return CURL_SEEKFUNC_FAIL;
+}
 
 /* ---- Receiving ---- */
 
@@ -203,8 +227,13 @@ static void set_body(struct transfer *transfer, const struct memories_http_reque
     CURL *easy = transfer->easy;
     const char *method = request->method ? request->method : "GET";
     if (request->body || !strcmp(method, "POST") || !strcmp(method, "PUT") || !strcmp(method, "PATCH")) {
+        curl.easy_setopt(easy, CURLOPT_POST, 1L);
         curl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
-        curl.easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body ? request->body : "");
+        curl.easy_setopt(easy, CURLOPT_READFUNCTION, on_send);
+        curl.easy_setopt(easy, CURLOPT_READDATA, transfer);
+        curl.easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_send_again);
+        /* Without a body nothing has to be sought, and only a new connection keeps curl from sending it twice. */
+        curl.easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->body_bytes ? 0L : 1L);
     }
     if (!strcmp(method, "HEAD"))
         curl.easy_setopt(easy, CURLOPT_NOBODY, 1L);
@@ -215,6 +244,7 @@ static int set_up(struct transfer *transfer, const struct memories_http_request 
                   const struct http_identity *identity, memories_error **error)
 {
     CURL *easy = transfer->easy = curl.easy_init();
+    transfer->request = request;
     if (!easy || set_headers(transfer, request) || set_target(transfer, request))
         return error_no_memory(error);
     set_safety(easy);
@@ -301,9 +331,10 @@ static void fill_failure(struct transfer *transfer, CURLcode result)
 {
     struct memories_http_response *response = transfer->response;
     response->error_code = code_of(transfer, result);
-    const char *words = transfer->too_large ? "the reply is larger than allowed"
-                        : *transfer->words  ? transfer->words
-                                            : curl.easy_strerror(result);
+    const char *words = transfer->too_large                ? "the reply is larger than allowed"
+                        : result == CURLE_SEND_FAIL_REWIND ? "the connection was closed before an answer came"
+                        : *transfer->words                 ? transfer->words
+                                                           : curl.easy_strerror(result);
     response->error = strdup(words);
 }
 

@@ -25,6 +25,7 @@ struct http_server {
     int stop[2]; /* a pipe: readable when the server is to end */
     SSL_CTX *tls;
     atomic_int connections;
+    atomic_int requests;
     pthread_mutex_t together_lock; /* guards what follows */
     pthread_cond_t together_changed;
     int together; /* requests of that path so far */
@@ -122,6 +123,8 @@ static int answer(struct connection *connection, const char *head, const char *b
     else if (!strcmp(path, "/reset")) {
         send_text(connection, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc");
         return 0;
+    } else if (!strcmp(path, "/close")) {
+        return 0;
     } else if (!strcmp(path, "/silent")) {
         char byte;
         receive(connection, &byte, 1); /* until the other side or the test ends it */
@@ -146,6 +149,7 @@ static void serve(struct connection *connection)
             size_t used = (size_t)(end + 4 - buffer) + body;
             char *text = strndup(end + 4, body);
             *end = '\0';
+            connection->server->requests++;
             int keep = answer(connection, buffer, text, body);
             free(text);
             if (!keep)
@@ -267,6 +271,11 @@ int http_server_port(const struct http_server *server)
 int http_server_connections(const struct http_server *server)
 {
     return server->connections;
+}
+
+int http_server_requests(const struct http_server *server)
+{
+    return server->requests;
 }
 
 void http_server_stop(struct http_server *server)

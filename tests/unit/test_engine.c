@@ -520,9 +520,22 @@ START_TEST(no_room_means_another_token)
     run(&three, false);
     expect_world(&three, false);
     char first[16], later[16];
-    ck_assert_int_eq(sscanf(strstr(cloud->tokens, "node/1#1:"), "node/1#1:%8s", first), 1);
-    ck_assert_int_eq(sscanf(strstr(cloud->tokens, "node/1#2:"), "node/1#2:%8s", later), 1);
+    const char *once = strstr(cloud->tokens, "node/1#1:"), *again = strstr(once + 1, "node/1#1:");
+    ck_assert_int_eq(sscanf(once, "node/1#1:%8s", first), 1);
+    ck_assert_int_eq(sscanf(again, "node/1#1:%8s", later), 1); /* the first try under this one */
     ck_assert_str_ne(first, later);
+}
+END_TEST
+
+START_TEST(no_room_anywhere_ends_it)
+{
+    engine.attempts = 3;
+    cloud_fault(FAULT_REFUSE, "create", "node/1", 100, MEMORIES_CAPACITY);
+    ck_assert_int_eq(run_wish(&three, false, NULL), MEMORIES_CAPACITY);
+    size_t tries = 0;
+    for (const char *at = cloud->tokens; (at = strstr(at, "node/1#1:")); at++)
+        tries++;
+    ck_assert_uint_eq(tries, 3);
 }
 END_TEST
 
@@ -531,7 +544,7 @@ START_TEST(a_token_on_record_is_used_again)
 {
     engine.attempts = 2;
     cloud_fault(FAULT_REFUSE, "create", "node/1", 1, MEMORIES_CAPACITY);
-    cloud_fault(FAULT_REFUSE, "create", "node/1", 1, MEMORIES_TRANSIENT);
+    cloud_fault(FAULT_REFUSE, "create", "node/1", 2, MEMORIES_TRANSIENT);
     ck_assert_int_eq(run_wish(&three, false, NULL), MEMORIES_TRANSIENT);
     AUTO_FREE char *before = strdup(cloud->tokens);
     run(&three, false);
@@ -1020,6 +1033,7 @@ int main(void)
     tcase_add_loop_test(tests, told_when_to_come_again_it_comes_until_the_deadline, 0, 2);
     tcase_add_test(tests, patience_ends);
     tcase_add_test(tests, no_room_means_another_token);
+    tcase_add_test(tests, no_room_anywhere_ends_it);
     tcase_add_test(tests, a_token_on_record_is_used_again);
     tcase_add_loop_test(tests, a_failure_ends_what_has_not_begun, 0, 5);
     tcase_add_test(tests, several_failures_are_all_told);

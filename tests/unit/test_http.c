@@ -268,6 +268,28 @@ START_TEST(unix_sockets_work)
 }
 END_TEST
 
+static const char *const posted[] = { "a body", "" };
+
+START_TEST(what_may_have_been_done_is_not_asked_again)
+{
+    struct http_server *server = http_server_start(NULL, NULL);
+    AUTO_FREE char *hello = url_of(server, "http", "127.0.0.1", "/hello");
+    AUTO_FREE char *closed = url_of(server, "http", "127.0.0.1", "/close");
+    struct http_responses responses = send_one((struct memories_http_request){ .url = hello }, NULL);
+    http_responses_free(&responses);
+    responses = send_one((struct memories_http_request){ .url = closed,
+                                                         .method = "POST",
+                                                         .body = posted[_i],
+                                                         .body_bytes = (uint32_t)strlen(posted[_i]) },
+                         NULL);
+    ck_assert_int_eq(responses.items[0].status, 0);
+    ck_assert_int_eq(responses.items[0].error_code, MEMORIES_TRANSIENT);
+    ck_assert_int_eq(http_server_requests(server), 2);
+    http_responses_free(&responses);
+    http_server_stop(server);
+}
+END_TEST
+
 static void *set_flag(void *flag)
 {
     usleep(100000); /* so that the request is under way; the test holds without it too */
@@ -320,6 +342,7 @@ int main(void)
     tcase_add_test(http, many_at_once_and_connections_are_kept);
     tcase_add_test(http, what_is_sent_together_goes_out_together);
     tcase_add_test(http, unix_sockets_work);
+    tcase_add_loop_test(http, what_may_have_been_done_is_not_asked_again, 0, ARRAY_COUNT(posted));
     tcase_add_test(http, cancelling_ends_the_wait);
     tcase_add_test(http, an_unknown_identity_is_an_error);
     suite_add_tcase(suite, http);

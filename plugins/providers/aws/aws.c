@@ -33,6 +33,7 @@ static void close_instance(void *instance)
     aws_client_clear(&aws->client);
     json_object_put(aws->config);
     json_object_put(aws->doubts);
+    json_object_put(aws->unsettled);
     json_object_put(aws->refused);
     json_object_put(aws->asked);
     pthread_mutex_destroy(&aws->lock);
@@ -58,9 +59,10 @@ static int32_t open_instance(struct memories_call *call, const char *request, vo
     aws->deployment = deployment ? strdup(deployment) : NULL;
     aws->config = json_ref(config);
     aws->doubts = json_object_new_object();
+    aws->unsettled = json_object_new_object();
     aws->refused = json_object_new_object();
     aws->asked = json_object_new_object();
-    if (!aws->doubts || !aws->refused || !aws->asked || (deployment && !aws->deployment)) {
+    if (!aws->doubts || !aws->unsettled || !aws->refused || !aws->asked || (deployment && !aws->deployment)) {
         close_instance(aws);
         return plugin_no_memory(call);
     }
@@ -82,21 +84,39 @@ static char *place(const char *zone, const char *type)
     return asprintf(&text, "%s %s", zone, type) < 0 ? NULL : text;
 }
 
+static bool is_noted(struct aws *aws, const char *key)
+{
+    pthread_mutex_lock(&aws->lock);
+    bool noted = key && json_get_bool(aws->refused, key, false);
+    pthread_mutex_unlock(&aws->lock);
+    return noted;
+}
+
 bool aws_is_refused(struct aws *aws, const char *zone, const char *type)
 {
     AUTO_FREE char *key = place(zone ? zone : "", type ? type : "");
-    pthread_mutex_lock(&aws->lock);
-    bool refused = key && json_get_bool(aws->refused, key, false);
-    pthread_mutex_unlock(&aws->lock);
-    return refused;
+    return is_noted(aws, key);
 }
 
-void aws_note_refused(struct aws *aws, const char *zone, const char *type)
+bool aws_is_displaced(struct aws *aws, const char *node)
+{
+    return is_noted(aws, node);
+}
+
+void aws_note_refused(struct aws *aws, const char *node, const char *zone, const char *type)
 {
     AUTO_FREE char *key = place(zone, type);
     pthread_mutex_lock(&aws->lock);
     if (key) /* without memory for it the same place is tried again */
         json_set_bool(aws->refused, key, true);
+    json_set_bool(aws->refused, node, true);
+    pthread_mutex_unlock(&aws->lock);
+}
+
+void aws_note_placed(struct aws *aws, const char *node)
+{
+    pthread_mutex_lock(&aws->lock);
+    json_object_object_del(aws->refused, node);
     pthread_mutex_unlock(&aws->lock);
 }
 

@@ -26,11 +26,12 @@ struct aws {
     struct aws_client client;
     char *deployment; /* id, or NULL: opened for all */
     json_object *config;
-    pthread_mutex_t lock; /* guards what follows */
-    char *account;        /* that the credentials belong to; NULL: not asked yet */
-    json_object *doubts;  /* {token: when it was first looked for in vain, ms} */
-    json_object *refused; /* {"ZONE TYPE": true}: no capacity there, this process was told */
-    json_object *asked;   /* {action: how many times the last preflight called it} */
+    pthread_mutex_t lock;   /* guards what follows */
+    char *account;          /* that the credentials belong to; NULL: not asked yet */
+    json_object *doubts;    /* {token: when it was first looked for in vain, ms} */
+    json_object *unsettled; /* {token: since when it is refused for what may pass, ms} */
+    json_object *refused;   /* {"ZONE TYPE": true, NODE: true}: no capacity there, or for it, this process was told */
+    json_object *asked;     /* {action: how many times the last preflight called it} */
 };
 
 /* Slots, each in the file of its name. */
@@ -45,9 +46,13 @@ int32_t aws_estimate(void *instance, struct memories_call *call, const char *req
 /* The account that the credentials belong to, once AWS has told. */
 void aws_note_account(struct aws *aws, const char *account);
 
-/* Whether no capacity for `type` was found in `zone`; and remembers it. */
+/* Whether no capacity for `type` was found in `zone`; whether none was found for `node` where it is to be. */
 bool aws_is_refused(struct aws *aws, const char *zone, const char *type);
-void aws_note_refused(struct aws *aws, const char *zone, const char *type);
+bool aws_is_displaced(struct aws *aws, const char *node);
+/* Remembers both. */
+void aws_note_refused(struct aws *aws, const char *node, const char *zone, const char *type);
+/* The node is there, or will be tried at another place. */
+void aws_note_placed(struct aws *aws, const char *node);
 
 /* Where a deployment lives: {"account", "region", "partition"}; in each resource's inputs and outputs as "home". */
 const char *aws_region_of(json_object *document);

@@ -132,6 +132,11 @@ bool failure_is_duplicate(const char *code)
     return IS_ONE_OF(code, duplicate);
 }
 
+bool failure_is_taken(const char *code)
+{
+    return code && !strcmp(code, "InvalidIPAddress.InUse");
+}
+
 bool failure_is_in_use(const char *code)
 {
     static const char *const codes[] = { "DependencyViolation", "InvalidIPAddress.InUse", "DeleteConflict",
@@ -175,6 +180,21 @@ int32_t failure_code(const char *code, int32_t status)
     if (status >= 500)
         return MEMORIES_TRANSIENT;
     return status == 401 || status == 403 ? MEMORIES_DENIED : MEMORIES_INVALID;
+}
+
+int32_t failure_of_reason(const char *reason)
+{
+    const char *dot = strchr(reason, '.');
+    int32_t code = failure_code(dot ? dot + 1 : reason, 400);
+    switch (code) {
+    case MEMORIES_THROTTLED:
+    case MEMORIES_TRANSIENT:
+        return MEMORIES_CAPACITY;
+    case MEMORIES_INVALID:
+        return MEMORIES_FAILED;
+    default:
+        return code;
+    }
 }
 
 const char *failure_hint(int32_t result, const char *code)

@@ -32,6 +32,7 @@
 #define POLL_LEAST_MS 250
 #define POLL_MOST_MS 5000
 #define STOP_POLL_MS 2000
+#define PROFILE_POLL_MS 3000
 
 /* ---- Launches ---- */
 
@@ -407,21 +408,13 @@ static int32_t adopt_launched(struct objects *objects)
         }
         instance_look(snapshot, object, &sight);
         /* The same request under the same token is safe: what is not seen waits only with others' company. */
-        uint32_t wait_ms = sight.outputs || json_get(object->inputs, "address") ? 0 : object_doubt_ms(objects, object);
         if (sight.outputs)
             object_answer(objects, object, MEMORIES_STATE_PENDING, sight.outputs, 1);
-        else if (wait_ms)
-            object_fail_with(objects, object, MEMORIES_TRANSIENT, NULL, "an earlier launch may not be shown yet");
+        else if (!json_get(object->inputs, "address"))
+            object_waits_for_doubt(objects, object);
     }
     snapshot_clear(snapshot);
     return code;
-}
-
-static void fail_launch(const struct objects *objects, const struct launch *launch,
-                        const struct memories_error_detail *error)
-{
-    for (size_t i = 0; i < launch->count; i++)
-        object_fail(objects, launch->members[i], error);
 }
 
 static void take_refusal(struct objects *objects, const struct launch *launch, const struct aws_reply *reply)
@@ -429,17 +422,22 @@ static void take_refusal(struct objects *objects, const struct launch *launch, c
     struct memories_error_detail error = reply->error;
     const char *type = json_get_string(launch->members[0]->inputs, "instance_type");
     if (error.code == MEMORIES_CAPACITY) {
-        aws_note_refused(objects->aws, launch->zone, type);
+        for (size_t i = 0; i < launch->count; i++)
+            aws_note_refused(objects->aws, node_of(launch->members[i]), launch->zone, type);
         const char *message = plugin_format(objects->call, "there is no %s to be had in %s now", type, launch->zone);
         error.message = message ? message : error.message;
     }
-    /* A subnet, a group or a profile that was made a moment ago; of a profile EC2 hears up to two minutes later. */
-    bool profile = error.cause && strstr(error.cause, "Invalid IAM Instance Profile");
-    if (failure_is_not_found(reply->code) || profile)
+    /* A profile that was made a moment ago: EC2 hears of it up to two minutes later. */
+    if (error.cause && strstr(error.cause, "Invalid IAM Instance Profile")) {
         error.code = MEMORIES_TRANSIENT;
-    if (profile)
-        error.retry_after_ms = 3000;
-    fail_launch(objects, launch, &error);
+        error.retry_after_ms = PROFILE_POLL_MS;
+    }
+    for (size_t i = 0; i < launch->count; i++) {
+        if (failure_is_not_found(reply->code) || failure_is_taken(reply->code))
+            object_fail_unsettled(objects, launch->members[i], &error);
+        else
+            object_fail(objects, launch->members[i], &error);
+    }
 }
 
 static void take_launch(struct objects *objects, const struct launch *launch, const struct aws_reply *reply)
@@ -453,6 +451,8 @@ static void take_launch(struct objects *objects, const struct launch *launch, co
         const char *launch_index = json_get_string(json_at(instances, i), "amiLaunchIndex");
         size_t index = launch_index ? strtoul(launch_index, NULL, 10) : i;
         json_object *outputs = index < launch->count ? outputs_of(json_at(instances, i)) : NULL;
+        if (outputs)
+            aws_note_placed(objects->aws, node_of(launch->members[index]));
         if (outputs && !launch->members[index]->answered)
             object_answer(objects, launch->members[index], MEMORIES_STATE_PENDING, outputs, 1);
         else
@@ -548,7 +548,7 @@ static int32_t leave_out_gone(struct objects *objects, const struct object **cho
             continue;
         if (find_instance(snapshot, object))
             chosen[(*count)++] = object;
-        else
+        else if (!object_may_be_hidden(objects, object))
             object_answer(objects, object, MEMORIES_STATE_ABSENT, NULL, 0);
     }
     snapshot_clear(snapshot);
@@ -641,6 +641,15 @@ static int32_t tell_anew(struct objects *objects, const struct object *object, s
     return code;
 }
 
+/* A launch that came to nothing after its reply is begun anew, elsewhere if there was no room for it. */
+static void note_late_refusal(const struct objects *objects, const struct object *object, const struct sight *sight)
+{
+    const char *zone = json_get_string(object->outputs, "zone");
+    const char *type = json_get_string(object->inputs, "instance_type");
+    if (zone && type && failure_of_reason(sight->reason_code) == MEMORIES_CAPACITY)
+        aws_note_refused(objects->aws, node_of(object), zone, type);
+}
+
 /* The next step of an update, or of a creation that is to end switched off, from what the instance is now. */
 static int32_t instance_advance(struct objects *objects, struct object *object, struct sight *sight)
 {
@@ -648,6 +657,8 @@ static int32_t instance_advance(struct objects *objects, struct object *object, 
     const struct object *chosen[] = { object };
     int32_t code = MEMORIES_OK;
     bool stopped = sight->state == MEMORIES_STATE_STOPPED, on = object->operation->power_on;
+    if (sight->reason_code)
+        note_late_refusal(objects, object, sight);
     if (sight->state != MEMORIES_STATE_READY && !stopped)
         return MEMORIES_OK; /* on its way */
     const char *wanted = user_data_fingerprint(objects->call, object->inputs);

@@ -73,12 +73,6 @@ static int fill_permissions(json_object *parameters, const char *group, json_obj
     return failed;
 }
 
-static int rules_fill(const struct objects *objects, const struct object *object, json_object *parameters)
-{
-    (void)objects;
-    return fill_permissions(parameters, object_text(object, "group"), json_get_array(object->inputs, "rules"));
-}
-
 static int rules_fill_destroy(const struct object *object, json_object *parameters)
 {
     return fill_permissions(parameters, object_text(object, "group"), json_get_array(object->outputs, "rules"));
@@ -158,55 +152,71 @@ static json_object *rules_without(json_object *from, json_object *others)
     return STEAL(left);
 }
 
-/* What is new is let in before what is old is kept out. */
+/* Asks for the rules; where `done` says that there was nothing to do for one of them, which refuses all, for each. */
 static int32_t change_rules(struct objects *objects, struct object *object, const char *action, json_object *rules,
-                            struct aws_reply *reply)
+                            bool (*done)(const char *code), struct memories_error_detail *error)
 {
     AUTO_JSON json_object *parameters = json_object_new_object();
     const struct aws_request request = { &aws_ec2, action, parameters };
-    *reply = (struct aws_reply){ 0 };
+    struct aws_reply reply;
     if (!rules || !parameters || fill_permissions(parameters, object_text(object, "group"), rules))
         return plugin_no_memory(objects->call);
     if (!json_count(rules))
         return MEMORIES_OK;
-    return aws_send(&objects->aws->client, objects->call, objects->region, &request, 1, reply);
+    int32_t code = aws_send(&objects->aws->client, objects->call, objects->region, &request, 1, &reply);
+    bool nothing_to_do = !code && done(reply.code);
+    if (!code && !nothing_to_do)
+        *error = reply.error;
+    aws_replies_clear(&reply, 1);
+    for (size_t i = 0; nothing_to_do && json_count(rules) > 1 && !code && !error->code && i < json_count(rules); i++) {
+        AUTO_JSON json_object *one = json_object_new_array();
+        code = json_add(one, json_ref(json_at(rules, i))) ? plugin_no_memory(objects->call)
+                                                          : change_rules(objects, object, action, one, done, error);
+    }
+    return code;
+}
+
+/* What is new is let in before what is old is kept out. */
+static int32_t set_rules(struct objects *objects, json_object *present)
+{
+    struct object *object = &objects->items[0]; /* a deployment has one set of rules */
+    json_object *wanted = json_get_array(object->inputs, "rules");
+    AUTO_JSON json_object *added = rules_without(wanted, present);
+    AUTO_JSON json_object *removed = rules_without(present, wanted);
+    struct memories_error_detail error = { 0 };
+    int32_t code = change_rules(objects, object, "AuthorizeSecurityGroupIngress", added, failure_is_duplicate, &error);
+    if (!code && !error.code)
+        code = change_rules(objects, object, "RevokeSecurityGroupIngress", removed, failure_is_not_found, &error);
+    if (!code && error.code == MEMORIES_NOT_FOUND)
+        object_fail_unsettled(objects, object, &error);
+    else if (!code && error.code)
+        object_fail(objects, object, &error);
+    else if (!code)
+        object_answer(objects, object, MEMORIES_STATE_READY, rules_made(object, NULL), 0);
+    return code;
+}
+
+static int32_t rules_create(struct objects *objects)
+{
+    return set_rules(objects, NULL);
 }
 
 static int32_t rules_update(struct objects *objects)
 {
-    struct object *object = &objects->items[0]; /* a deployment has one set of rules */
-    json_object *wanted = json_get_array(object->inputs, "rules"), *present = json_get_array(object->outputs, "rules");
-    AUTO_JSON json_object *added = rules_without(wanted, present);
-    AUTO_JSON json_object *removed = rules_without(present, wanted);
-    struct aws_reply reply;
-    int32_t code = change_rules(objects, object, "AuthorizeSecurityGroupIngress", added, &reply);
-    bool failed = !code && reply.error.code && !failure_is_duplicate(reply.code);
-    if (failed)
-        object_fail(objects, object, &reply.error);
-    aws_replies_clear(&reply, 1);
-    if (code || failed)
-        return code;
-    code = change_rules(objects, object, "RevokeSecurityGroupIngress", removed, &reply);
-    failed = !code && reply.error.code && !failure_is_not_found(reply.code);
-    if (failed)
-        object_fail(objects, object, &reply.error);
-    aws_replies_clear(&reply, 1);
-    if (!code && !failed)
-        object_answer(objects, object, MEMORIES_STATE_READY, rules_made(object, NULL), 0);
-    return code;
+    return set_rules(objects, json_get_array(objects->items[0].outputs, "rules"));
 }
 
 const struct kind kind_security_group_rules = {
     .type = "aws.security_group_rules",
     .list = LIST_GROUPS,
     .service = &aws_ec2,
-    .create = "AuthorizeSecurityGroupIngress",
+    .create = "AuthorizeSecurityGroupIngress", /* as it is counted beforehand */
     .destroy = "RevokeSecurityGroupIngress",
-    .fill = rules_fill,
     .fill_destroy = rules_fill_destroy,
     .made = rules_made,
     .made_state = MEMORIES_STATE_READY,
     .look = rules_look,
+    .create_all = rules_create,
     .update_all = rules_update,
 };
 
@@ -392,9 +402,10 @@ static int32_t profile_role_create(struct objects *objects)
         return plugin_no_memory(objects->call);
     int32_t code = aws_send(&objects->aws->client, objects->call, objects->region, &request, 1, &reply);
     bool is_there = reply.code && !strcmp(reply.code, "LimitExceeded");
+    object_note_effect(objects, object, code == MEMORIES_CANCELLED || aws_reply_may_have_effect(&reply));
     if (!code && failure_is_not_found(reply.code))
-        reply.error.code = MEMORIES_TRANSIENT; /* role or profile was made a moment ago */
-    if (!code && reply.error.code && !is_there)
+        object_fail_unsettled(objects, object, &reply.error);
+    else if (!code && reply.error.code && !is_there)
         object_fail(objects, object, &reply.error);
     else if (!code)
         object_answer(objects, object, MEMORIES_STATE_READY, profile_role_made(object, NULL), 0);

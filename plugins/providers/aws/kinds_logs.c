@@ -137,6 +137,7 @@ static int32_t log_group_create(struct objects *objects)
     struct owners owners = { .creator = objects->aws->deployment };
     struct aws_reply reply;
     int32_t code = ask(objects, "CreateLogGroup", with_user(objects, object, true), &reply);
+    object_note_effect(objects, object, code == MEMORIES_CANCELLED || aws_reply_may_have_effect(&reply));
     if (!code && failure_is_duplicate(reply.code)) {
         aws_replies_clear(&reply, 1);
         code = join(objects, object, &owners, &reply);
@@ -215,12 +216,17 @@ static void log_group_look(const struct snapshot *snapshot, const struct object 
 {
     json_object *tags = json_get_object(json_at(snapshot->lists[LIST_LOG_TAGS].items, 0), "tags");
     const char *user = object->outputs ? NULL : user_tag(snapshot->call, snapshot->deployment);
-    if (!snapshot_find(snapshot, LIST_LOG_GROUPS, "logGroupName", object_text(object, "log_group")))
+    const char *creator = json_get_string(tags, TAG_DEPLOYMENT);
+    int64_t days = json_get_int(object->inputs, "retention_days", 0);
+    json_object *group = snapshot_find(snapshot, LIST_LOG_GROUPS, "logGroupName", object_text(object, "log_group"));
+    if (!group)
         return;
     if (!object->outputs && (!user || !json_get(tags, user)))
         return;
     sight->state = MEMORIES_STATE_READY;
     sight->outputs = object->outputs ? NULL : log_group_outputs(object, false);
+    sight->unfinished =
+        creator && !strcmp(creator, snapshot->deployment) && days && json_get_int(group, "retentionInDays", 0) != days;
 }
 
 const struct kind kind_log_group = {

@@ -269,7 +269,11 @@ static int32_t main_table_create(struct objects *objects)
     else if (!code && outputs)
         object_answer(objects, object, MEMORIES_STATE_READY, outputs, 0);
     else if (!code)
-        object_fail_with(objects, object, MEMORIES_TRANSIENT, NULL, "the VPC's main route table is not shown yet");
+        object_fail_unsettled(
+            objects, object,
+            &(struct memories_error_detail){ .size = sizeof(struct memories_error_detail),
+                                             .code = MEMORIES_TRANSIENT,
+                                             .message = "the VPC's main route table is not shown yet" });
     aws_replies_clear(&reply, 1);
     return code;
 }

@@ -9,13 +9,14 @@
 #include "plugins/common/cleanup.h"
 #include "plugins/common/json.h"
 #include "plugins/common/plugin.h"
+#include "plugins/common/text.h"
 #include "plugins/providers/aws/failure.h"
 #include "plugins/providers/aws/kinds.h"
 
 /* AWS shows what was made after a few seconds at the latest; a fresh id may be unknown elsewhere for longer. */
 #define SHOWN_AFTER_MS 5000
 #define KNOWN_AFTER_MS 60000
-/* When something in doubt is looked for again. */
+/* When something in doubt is looked for again, or something unknown is referred to again. */
 #define DOUBT_POLL_MS 1000
 /* When something that another still holds is removed again. */
 #define IN_USE_POLL_MS 3000
@@ -214,12 +215,44 @@ void operations_note_unsent(struct aws *aws, const struct memories_operation *co
             set_doubt(aws, operations[i]->token, NOT_MADE);
 }
 
-uint32_t object_doubt_ms(const struct objects *objects, const struct object *object)
+static uint32_t object_doubt_ms(const struct objects *objects, const struct object *object)
 {
     int64_t now = plugin_host->monotonic_ms(objects->call), since = doubt_of(objects, object);
     if (since == UNKNOWN)
         set_doubt(objects->aws, object->operation->token, since = now);
     return since > NOT_MADE && now - since < SHOWN_AFTER_MS ? DOUBT_POLL_MS : 0;
+}
+
+void object_fail_unsettled(const struct objects *objects, struct object *object,
+                           const struct memories_error_detail *error)
+{
+    struct aws *aws = objects->aws;
+    struct memories_error_detail detail = *error;
+    const char *token = object->operation->token;
+    int64_t now = plugin_host->monotonic_ms(objects->call);
+    pthread_mutex_lock(&aws->lock);
+    int64_t since = json_get_int(aws->unsettled, token, now);
+    if (!json_get(aws->unsettled, token))
+        json_set_int(aws->unsettled, token, now); /* without memory for it the wait begins anew */
+    pthread_mutex_unlock(&aws->lock);
+    if (now - since < KNOWN_AFTER_MS) {
+        detail.code = MEMORIES_TRANSIENT;
+        detail.retry_after_ms = DOUBT_POLL_MS;
+    }
+    object_fail(objects, object, &detail);
+}
+
+bool object_waits_for_doubt(const struct objects *objects, struct object *object)
+{
+    uint32_t wait_ms = object_doubt_ms(objects, object);
+    if (wait_ms)
+        object_fail(objects, object,
+                    &(struct memories_error_detail){
+                        .size = sizeof(struct memories_error_detail),
+                        .code = MEMORIES_TRANSIENT,
+                        .retry_after_ms = wait_ms,
+                        .message = "an earlier request may have made it, and AWS may not show it yet" });
+    return wait_ms;
 }
 
 /* ---- Looking ---- */
@@ -287,12 +320,10 @@ static bool list_failed(const struct objects *objects, const struct snapshot *sn
 /* What became of something that was on its way: nothing, for a reason. */
 static void fail_with_reason(const struct objects *objects, struct object *object, const struct sight *sight)
 {
-    /* "Server.InsufficientInstanceCapacity" */
-    const char *dot = strchr(sight->reason_code, '.');
-    int32_t code = failure_code(dot ? dot + 1 : sight->reason_code, 400);
+    int32_t code = failure_of_reason(sight->reason_code);
     struct memories_error_detail error = {
         .size = sizeof error,
-        .code = code == MEMORIES_INVALID ? MEMORIES_FAILED : code,
+        .code = code,
         .message = plugin_format(objects->call, "%s came to nothing", object->operation->key),
         .cause = plugin_format(objects->call, "%s%s%s", sight->reason_code, sight->reason ? ": " : "",
                                sight->reason ? sight->reason : ""),
@@ -307,7 +338,9 @@ static void fail_with_reason(const struct objects *objects, struct object *objec
 static void answer_sight(const struct objects *objects, struct object *object, struct sight *sight)
 {
     bool under_way = object->inputs && object->outputs;
-    if (sight->state == MEMORIES_STATE_ABSENT && sight->reason_code && under_way)
+    if (sight->unfinished && !object->outputs)
+        object_answer(objects, object, MEMORIES_STATE_ABSENT, NULL, 0);
+    else if (sight->state == MEMORIES_STATE_ABSENT && sight->reason_code && under_way)
         fail_with_reason(objects, object, sight);
     else if (sight->state == MEMORIES_STATE_ABSENT && !sight->reason_code && object->outputs &&
              is_fresh(objects, object))
@@ -386,15 +419,6 @@ static json_object *creation_of(const struct objects *objects, const struct obje
     return failed ? NULL : STEAL(parameters);
 }
 
-static struct memories_error_detail not_shown_yet(uint32_t wait_ms)
-{
-    return (struct memories_error_detail){ .size = sizeof(struct memories_error_detail),
-                                           .code = MEMORIES_TRANSIENT,
-                                           .retry_after_ms = wait_ms,
-                                           .message =
-                                               "an earlier request may have made it, and AWS may not show it yet" };
-}
-
 /* Only requests without a token that make something of its own may make it twice. */
 static bool may_double(const struct objects *objects, const struct object *object)
 {
@@ -411,11 +435,8 @@ static void adopt(const struct objects *objects, const struct snapshot *snapshot
         answer_sight(objects, object, &sight);
         return;
     }
-    uint32_t wait_ms = object_doubt_ms(objects, object);
-    struct memories_error_detail error = not_shown_yet(wait_ms);
     json_object_put(sight.outputs);
-    if (wait_ms)
-        object_fail(objects, object, &error);
+    object_waits_for_doubt(objects, object);
 }
 
 /* Those that may have been made by an earlier try are adopted when they are seen; while AWS may still hide them they
@@ -443,11 +464,10 @@ static void take_creation(struct objects *objects, struct object *object, const 
     const struct kind *kind = object->kind;
     bool exists = failure_is_duplicate(reply->code) && !kind->tag_type && !kind->has_token;
     if (reply->error.code && !exists) {
-        struct memories_error_detail error = reply->error;
-        /* What it refers to was made a moment ago. */
         if (failure_is_not_found(reply->code))
-            error.code = MEMORIES_TRANSIENT;
-        object_fail(objects, object, &error);
+            object_fail_unsettled(objects, object, &reply->error);
+        else
+            object_fail(objects, object, &reply->error);
         return;
     }
     json_object *outputs = kind->made(object, reply->document);
@@ -508,45 +528,107 @@ int32_t objects_create(struct objects *objects)
 
 /* ---- Removing ---- */
 
-/* What still holds something, as far as that can be told: network interfaces that are left. */
-static const char *holders_of(struct objects *objects, const struct object *object)
+/* What may still hold something: lists of what stands in it, or uses it. */
+static const struct holder {
+    const char *type, *member; /* of what is held; its id */
+    const char *action, *filter, *list, *id;
+} holder_lists[] = {
+    { "aws.vpc", "id", "DescribeNetworkInterfaces", "vpc-id", "networkInterfaceSet", "networkInterfaceId" },
+    { "aws.vpc", "id", "DescribeSubnets", "vpc-id", "subnetSet", "subnetId" },
+    { "aws.vpc", "id", "DescribeSecurityGroups", "vpc-id", "securityGroupInfo", "groupId" },
+    { "aws.vpc", "id", "DescribeRouteTables", "vpc-id", "routeTableSet", "routeTableId" },
+    { "aws.vpc", "id", "DescribeInternetGateways", "attachment.vpc-id", "internetGatewaySet", "internetGatewayId" },
+    { "aws.subnet", "id", "DescribeNetworkInterfaces", "subnet-id", "networkInterfaceSet", "networkInterfaceId" },
+    { "aws.security_group", "id", "DescribeNetworkInterfaces", "group-id", "networkInterfaceSet",
+      "networkInterfaceId" },
+    { "aws.security_group", "id", "DescribeSecurityGroups", "ip-permission.group-id", "securityGroupInfo", "groupId" },
+    { "aws.internet_gateway_attachment", "vpc", "DescribeNetworkInterfaces", "vpc-id", "networkInterfaceSet",
+      "networkInterfaceId" },
+};
+#define HOLDERS_TOLD 5
+
+/* A VPC's own group and route table go with it. */
+static bool goes_along(json_object *item)
 {
-    static const struct {
-        const char *type, *filter;
-    } filters[] = { { "aws.vpc", "vpc-id" },
-                    { "aws.subnet", "subnet-id" },
-                    { "aws.security_group", "group-id" },
-                    { "aws.internet_gateway_attachment", "vpc-id" } };
-    const char *filter = NULL, *value = object_text(object, "id");
-    for (size_t i = 0; i < ARRAY_COUNT(filters); i++)
-        if (!strcmp(filters[i].type, object->kind->type))
-            filter = filters[i].filter;
-    if (!strcmp(object->kind->type, "aws.internet_gateway_attachment"))
-        value = object_text(object, "vpc");
-    if (!filter || !value)
-        return NULL;
+    const char *name = json_get_string(item, "groupName");
+    json_object *associations = json_get_array(item, "associationSet");
+    bool along = name && !strcmp(name, "default");
+    for (size_t i = 0; i < json_count(associations); i++) {
+        const char *is_main = json_get_string(json_at(associations, i), "main");
+        along = along || (is_main && !strcmp(is_main, "true"));
+    }
+    return along;
+}
+
+static void tell_holders(struct plugin_text *text, const struct holder *holder, json_object *items)
+{
+    size_t told = 0;
+    for (size_t i = 0; i < json_count(items) && told < HOLDERS_TOLD; i++) {
+        json_object *item = json_at(items, i);
+        const char *id = json_get_string(item, holder->id);
+        const char *instance = json_get_string(json_get_object(item, "attachment"), "instanceId");
+        if (!id || goes_along(item))
+            continue;
+        plugin_text_printf(text, "%s%s", text->length ? ", " : "", id);
+        if (instance && *instance)
+            plugin_text_printf(text, " (%s)", instance);
+        told++;
+    }
+}
+
+static json_object *question_about(const struct holder *holder, const struct object *object)
+{
     AUTO_JSON json_object *parameters = json_object_new_object();
     json_object *one = json_add_new_object(json_set_new_array(parameters, "Filter"));
-    if (json_set_string(one, "Name", filter) | json_add_string(json_set_new_array(one, "Value"), value))
-        return NULL;
-    const struct aws_request request = { &aws_ec2, "DescribeNetworkInterfaces", parameters };
-    struct aws_reply reply;
-    const char *text = NULL;
-    if (!aws_send(&objects->aws->client, objects->call, objects->region, &request, 1, &reply)) {
-        json_object *interfaces = json_get_array(reply.document, "networkInterfaceSet");
-        for (size_t i = 0; i < json_count(interfaces) && i < 5; i++) {
-            const char *instance = json_get_string(json_get_object(json_at(interfaces, i), "attachment"), "instanceId");
-            const char *id = json_get_string(json_at(interfaces, i), "networkInterfaceId");
-            text = plugin_format(objects->call, "%s%s%s%s%s%s", text ? text : "", text ? ", " : "", id ? id : "",
-                                 instance ? " (" : "", instance ? instance : "", instance ? ")" : "");
-        }
+    int failed = json_set_string(one, "Name", holder->filter) |
+                 json_add_string(json_set_new_array(one, "Value"), object_text(object, holder->member));
+    return failed ? NULL : STEAL(parameters);
+}
+
+/* What still holds something, as far as that can be told; "" when it can't, NULL when memory ran out. */
+static const char *holders_of(struct objects *objects, const struct object *object)
+{
+    const struct holder *asked[ARRAY_COUNT(holder_lists)];
+    struct aws_request requests[ARRAY_COUNT(holder_lists)];
+    struct aws_reply replies[ARRAY_COUNT(holder_lists)];
+    struct plugin_text text = PLUGIN_TEXT(objects->call);
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(holder_lists); i++) {
+        if (strcmp(holder_lists[i].type, object->kind->type) != 0)
+            continue;
+        asked[count] = &holder_lists[i];
+        requests[count++] =
+            (struct aws_request){ &aws_ec2, holder_lists[i].action, question_about(&holder_lists[i], object) };
     }
-    aws_replies_clear(&reply, 1);
-    return text;
+    bool answered = count && !aws_send(&objects->aws->client, objects->call, objects->region, requests, count, replies);
+    for (size_t i = 0; i < count; i++) {
+        if (answered)
+            tell_holders(&text, asked[i], json_get_array(replies[i].document, asked[i]->list));
+        json_object_put(requests[i].parameters);
+    }
+    if (count)
+        aws_replies_clear(replies, count);
+    return plugin_text_take(&text);
+}
+
+bool object_may_be_hidden(const struct objects *objects, struct object *object)
+{
+    int64_t created_ms = json_get_int(object->outputs, "created_ms", 0);
+    int64_t age_ms = plugin_host->now_ms(objects->call) - created_ms;
+    if (object->operation->attempt > 1 || !created_ms || age_ms < 0 || age_ms >= SHOWN_AFTER_MS)
+        return false;
+    object_fail(objects, object,
+                &(struct memories_error_detail){ .size = sizeof(struct memories_error_detail),
+                                                 .code = MEMORIES_TRANSIENT,
+                                                 .retry_after_ms = (uint32_t)(SHOWN_AFTER_MS - age_ms),
+                                                 .message = "AWS does not know it, for it may be too new" });
+    return true;
 }
 
 static void take_removal(struct objects *objects, struct object *object, const struct aws_reply *reply)
 {
+    if (failure_is_not_found(reply->code) && object_may_be_hidden(objects, object))
+        return;
     if (!reply->error.code || failure_is_not_found(reply->code)) {
         bool takes_time = !reply->error.code && object->kind->made_state == MEMORIES_STATE_PENDING;
         object_answer(objects, object, takes_time ? MEMORIES_STATE_PENDING : MEMORIES_STATE_ABSENT, NULL, 1);
@@ -557,11 +639,10 @@ static void take_removal(struct objects *objects, struct object *object, const s
         const char *holders = holders_of(objects, object);
         error.code = MEMORIES_TRANSIENT;
         error.retry_after_ms = IN_USE_POLL_MS;
-        error.message = holders
-                            ? plugin_format(objects->call, "%s is still in use by %s", object->operation->key, holders)
-                            : plugin_format(objects->call, "%s is still in use", object->operation->key);
+        if (holders && *holders)
+            error.message = plugin_format(objects->call, "it is still in use by %s", holders);
         error.hint = "remove what uses it, if that is not part of the deployment; then run the command again";
-        if (!error.message)
+        if (!holders || !*holders || !error.message)
             error.message = "it is still in use";
     }
     object_fail(objects, object, &error);
@@ -575,11 +656,7 @@ static void find_one(struct objects *objects, const struct snapshot *snapshot, s
     object->kind->look(snapshot, object, &sight);
     object->outputs = sight.outputs;
     /* Without inputs nothing was ever asked for. */
-    uint32_t wait_ms = object->outputs || !object->inputs ? 0 : object_doubt_ms(objects, object);
-    struct memories_error_detail error = not_shown_yet(wait_ms);
-    if (wait_ms)
-        object_fail(objects, object, &error);
-    else if (!object->outputs)
+    if (!object->outputs && (!object->inputs || !object_waits_for_doubt(objects, object)))
         object_answer(objects, object, MEMORIES_STATE_ABSENT, NULL, 0);
 }
 

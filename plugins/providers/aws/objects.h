@@ -36,6 +36,7 @@ struct objects {
 struct sight {
     uint32_t state;          /* MEMORIES_STATE_… */
     json_object *outputs;    /* owned; NULL: those on record hold */
+    bool unfinished;         /* a creation of several requests was cut off: it is to be done again */
     uint32_t poll_ms;        /* when to look again; 0: in a second */
     const char *reason_code; /* AWS's, of an object that is shown to be gone */
     const char *reason;
@@ -114,8 +115,16 @@ bool object_is_in_doubt(const struct objects *objects, const struct object *obje
 void object_note_effect(const struct objects *objects, const struct object *object, bool may_be_made);
 /* Before the first try: as long as nothing was sent, nothing is made. */
 void operations_note_unsent(struct aws *aws, const struct memories_operation *const *operations, size_t count);
-/* How long to wait before something that AWS may not show yet is looked for again; 0: long enough, it is not there. */
-uint32_t object_doubt_ms(const struct objects *objects, const struct object *object);
+/* Something was refused for what may come of something done a moment ago: an id is not known yet, an address is not
+ * free yet. For a minute that is tried again. */
+void object_fail_unsettled(const struct objects *objects, struct object *object,
+                           const struct memories_error_detail *error);
+/* Of what is to be removed and was not found at the first try: as long as that may be because it was made a moment ago,
+ * it fails for now, and this is true. */
+bool object_may_be_hidden(const struct objects *objects, struct object *object);
+/* Of what is not seen: as long as AWS may not show it yet, it fails for now, to be looked for again, and this is true.
+ */
+bool object_waits_for_doubt(const struct objects *objects, struct object *object);
 
 /* Sees what is there of all of them. */
 int32_t objects_snapshot(struct objects *objects, struct snapshot *snapshot);

@@ -135,8 +135,35 @@ static void read_demand(struct preparation *preparation, struct demand *demand, 
     demand->has_address = demand->earlier && !json_get_string(demand->earlier, "present")
                               ? json_get_string(demand->earlier, "address") != NULL
                               : needs_address(preparation, node, demand->name);
+    demand->displaced = !zone && demand->earlier && aws_is_displaced(preparation->aws, demand->name);
     if (!type)
         note_foreign_type(preparation, demand, machine);
+}
+
+/* Of nodes whose addresses are known to others, a whole subnet moves to another zone, and takes the addresses along:
+ * all of its nodes or none. An existing subnet does not move. */
+static bool can_move(const struct preparation *preparation, const struct demand *demand)
+{
+    const char *subnet = json_get_string(demand->earlier, "subnet");
+    if (!demand->displaced || !demand->has_address)
+        return demand->displaced;
+    for (size_t i = 0; i < preparation->count; i++) {
+        const struct demand *other = &preparation->demands[i];
+        const char *others = json_get_string(other->earlier, "subnet");
+        if (others && subnet && !strcmp(others, subnet) && !aws_is_displaced(preparation->aws, other->name))
+            return false;
+    }
+    return subnet && !json_get_array(preparation->aws->config, "subnet_ids");
+}
+
+static void settle_displaced(struct preparation *preparation)
+{
+    for (size_t i = 0; i < preparation->count; i++) {
+        struct demand *demand = &preparation->demands[i];
+        demand->displaced = can_move(preparation, demand);
+        if (demand->displaced)
+            demand->zone = NULL;
+    }
 }
 
 static int32_t read_demands(struct preparation *preparation)
@@ -149,6 +176,7 @@ static int32_t read_demands(struct preparation *preparation)
         return plugin_no_memory(preparation->call);
     for (size_t i = 0; i < preparation->count; i++)
         read_demand(preparation, &preparation->demands[i], json_at(nodes, i));
+    settle_displaced(preparation);
     return MEMORIES_OK;
 }
 
@@ -315,7 +343,8 @@ static int32_t judge_parameters(struct preparation *preparation)
     return code;
 }
 
-/* Of a deployment that was found without a record: its instances' images, of which newer ones may be published since. */
+/* Of a deployment that was found without a record: its instances' images, of which newer ones may be published since.
+ */
 static int32_t keep_present_images(struct preparation *preparation)
 {
     json_object *images = json_get_object(preparation->choices, "images");

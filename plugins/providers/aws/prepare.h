@@ -6,7 +6,7 @@
  *     {"home": {"account", "region", "partition"},
  *      "images": {"x86_64": {"id", "root_device", "size": the least for its disk, in GB}},
  *      "network": {"cidr"} or {"vpc", "existing": true},
- *      "subnets": [{"key", "name", "zone", "cidr", "public", "pool"} or {"key", "id", "zone", "cidr"}],
+ *      "subnets": [{"key", "name", "zone", "cidr", "public"} or {"key", "id", "zone", "cidr"}],
  *      "nodes": {"node1": {"address", "addresses", "zone", "subnet": key, "instance_type", "architecture"}}}
  *
  * All that AWS has to be asked for is asked for at once (questions.h); when types are chosen by the hardware that is
@@ -27,6 +27,7 @@ struct demand {
     const char *zone;      /* the same; NULL: any */
     json_object *hardware; /* or NULL */
     json_object *earlier;  /* its choice of an earlier preparation, or NULL */
+    bool displaced;        /* there was no room where it was chosen to be, and it may be elsewhere */
     bool has_address;      /* its address stands in a bootstrap, so it must be known before the node is made */
     const char *chosen_type;
     const char *architecture;

@@ -146,6 +146,28 @@ static int32_t place_where_wanted(struct placing *placing)
     return MEMORIES_OK;
 }
 
+/* Where those went that share its subnet, and its fate; NULL: they have not been placed yet. */
+static const char *zone_of_companions(const struct placing *placing, const struct demand *demand)
+{
+    const struct preparation *preparation = placing->preparation;
+    const char *subnet = json_get_string(demand->earlier, "subnet");
+    for (size_t i = 0; demand->displaced && demand->has_address && i < preparation->count; i++) {
+        const char *others = json_get_string(preparation->demands[i].earlier, "subnet");
+        if (placing->zones[i] && others && !strcmp(others, subnet))
+            return placing->zones[i];
+    }
+    return NULL;
+}
+
+static void note_move(struct placing *placing, const struct demand *demand, const char *zone)
+{
+    struct preparation *preparation = placing->preparation;
+    if (demand->displaced)
+        preparation_note(preparation, where_of(preparation, demand),
+                         "there is no %s to be had in %s now: it goes to %s", demand->chosen_type,
+                         json_get_string(demand->earlier, "zone"), zone);
+}
+
 static int32_t place_nodes(struct placing *placing)
 {
     struct preparation *preparation = placing->preparation;
@@ -154,8 +176,11 @@ static int32_t place_nodes(struct placing *placing)
         const struct demand *demand = &preparation->demands[i];
         if (placing->zones[i])
             continue;
-        placing->zones[i] = emptiest_zone(placing, demand);
-        if (!placing->zones[i])
+        const char *with_others = zone_of_companions(placing, demand);
+        placing->zones[i] = with_others ? with_others : emptiest_zone(placing, demand);
+        if (placing->zones[i])
+            note_move(placing, demand, placing->zones[i]);
+        else
             code = plugin_fail(preparation->call, MEMORIES_CAPACITY, where_of(preparation, demand),
                                "choose another instance_type or region, or try again later",
                                "there is no zone with a %s to be had", demand->chosen_type);
@@ -327,7 +352,23 @@ static const char *piece_key(struct preparation *preparation, const char *name, 
     return plugin_format(preparation->call, "subnet/%s/%s%s", name, zone, pool ? "/pool" : "");
 }
 
-static json_object *find_piece(json_object *subnets, const char *key)
+static bool is_pool(json_object *piece)
+{
+    return strstr(json_get_string(piece, "key"), "/pool");
+}
+
+static json_object *find_piece(json_object *subnets, const char *name, const char *zone, bool pool)
+{
+    for (size_t i = 0; i < json_count(subnets); i++) {
+        json_object *piece = json_at(subnets, i);
+        const char *of = json_get_string(piece, "name");
+        if (of && !strcmp(of, name) && !strcmp(json_get_string(piece, "zone"), zone) && is_pool(piece) == pool)
+            return piece;
+    }
+    return NULL;
+}
+
+static json_object *piece_with_key(json_object *subnets, const char *key)
 {
     for (size_t i = 0; key && i < json_count(subnets); i++)
         if (!strcmp(json_get_string(json_at(subnets, i), "key"), key))
@@ -335,22 +376,54 @@ static json_object *find_piece(json_object *subnets, const char *key)
     return NULL;
 }
 
-/* Earlier pieces stay where they are; the next one is behind them. */
-static void take_earlier_pieces(struct preparation *preparation, struct area *area)
+/* The key of a piece that has moved to another zone is taken. */
+static const char *free_key(struct preparation *preparation, const char *name, const char *zone, bool pool)
 {
+    const char *key = piece_key(preparation, name, zone, pool), *free = key;
+    for (int number = 2; free && piece_with_key(chosen_subnets(preparation), free); number++)
+        free = plugin_format(preparation->call, "%s/%d", key, number);
+    return free;
+}
+
+/* Where a piece has to move with its nodes; NULL: it stays. */
+static const char *new_zone_of(const struct placing *placing, const char *key)
+{
+    const struct preparation *preparation = placing->preparation;
+    for (size_t i = 0; i < preparation->count; i++) {
+        const struct demand *demand = &preparation->demands[i];
+        const char *subnet = json_get_string(demand->earlier, "subnet");
+        if (demand->displaced && demand->has_address && subnet && !strcmp(subnet, key))
+            return placing->zones[i];
+    }
+    return NULL;
+}
+
+static int take_earlier_piece(const struct placing *placing, const struct area *area, json_object *piece)
+{
+    const char *zone = new_zone_of(placing, json_get_string(piece, "key"));
+    AUTO_JSON json_object *taken = NULL;
+    if (json_object_deep_copy(piece, &taken, NULL) || json_set_string(taken, "name", area->name) ||
+        (zone && json_set_string(taken, "zone", zone)))
+        return MEMORIES_NO_MEMORY;
+    return json_add(chosen_subnets(placing->preparation), STEAL(taken));
+}
+
+/* Earlier pieces keep their addresses, whatever the subnet is called now; the next one is behind them. */
+static void take_earlier_pieces(const struct placing *placing, struct area *area)
+{
+    struct preparation *preparation = placing->preparation;
     json_object *earlier = json_get_array(preparation->earlier, "subnets");
     for (size_t i = 0; i < json_count(earlier); i++) {
         json_object *piece = json_at(earlier, i);
-        const char *name = json_get_string(piece, "name");
         struct block block;
-        if (!name || strcmp(name, area->name) != 0 || !block_parse(json_get_string(piece, "cidr"), &block))
+        if (!block_parse(json_get_string(piece, "cidr"), &block) || !block_holds(&area->block, &block))
             continue;
         uint32_t number = (block.address - area->block.address) / block_size(&block);
         area->piece_bits = block.bits;
         area->next = number + 1 > area->next ? number + 1 : area->next;
         if (!json_get(piece, "public"))
             preparation->failed |= json_set_bool(piece, "public", area->is_public);
-        preparation->failed |= json_add(chosen_subnets(preparation), json_ref(piece));
+        preparation->failed |= take_earlier_piece(placing, area, piece);
     }
 }
 
@@ -378,10 +451,10 @@ static size_t pieces_needed(struct preparation *preparation, const struct placin
 
 static int32_t add_piece(struct preparation *preparation, struct area *area, const char *zone, bool pool)
 {
-    const char *key = piece_key(preparation, area->name, zone, pool);
+    const char *key = free_key(preparation, area->name, zone, pool);
     char text[BLOCK_TEXT_BYTES];
     struct block block;
-    if (find_piece(chosen_subnets(preparation), key))
+    if (find_piece(chosen_subnets(preparation), area->name, zone, pool))
         return MEMORIES_OK;
     if (area->piece_bits > BITS_MOST || !block_piece(&area->block, area->piece_bits, area->next, &block))
         return plugin_fail(preparation->call, MEMORIES_INVALID, "config.network.subnets",
@@ -403,7 +476,7 @@ static int32_t add_piece(struct preparation *preparation, struct area *area, con
 static int32_t cut_area(struct preparation *preparation, const struct placing *placing, struct area *area)
 {
     int32_t code = MEMORIES_OK;
-    take_earlier_pieces(preparation, area);
+    take_earlier_pieces(placing, area);
     if (!area->piece_bits)
         area->piece_bits = area->block.bits + bits_for(pieces_needed(preparation, placing, area));
     bool used = false;
@@ -464,11 +537,15 @@ static int32_t check_existing(struct preparation *preparation)
 
 /* ---- Addresses ---- */
 
-static json_object *piece_of(struct preparation *preparation, const struct demand *demand, const char *zone)
+/* Its own as before, if that is in the zone: two that have moved may be in the same one. */
+static json_object *piece_of(const struct preparation *preparation, const struct demand *demand, const char *zone)
 {
     json_object *subnets = chosen_subnets(preparation);
     const char *name = json_get_string(demand->node, "subnet");
-    json_object *piece = find_piece(subnets, piece_key(preparation, name, zone, !demand->has_address));
+    json_object *piece = piece_with_key(subnets, json_get_string(demand->earlier, "subnet"));
+    if (piece && !strcmp(json_get_string(piece, "zone"), zone))
+        return piece;
+    piece = find_piece(subnets, name, zone, !demand->has_address);
     for (size_t i = 0; !piece && i < json_count(subnets); i++)
         if (json_get_string(json_at(subnets, i), "id") && !strcmp(json_get_string(json_at(subnets, i), "zone"), zone))
             piece = json_at(subnets, i);
@@ -523,8 +600,9 @@ static int32_t add_node(struct preparation *preparation, json_object *nodes, con
 {
     json_object *piece = piece_of(preparation, demand, zone);
     const char *before = json_get_string(demand->earlier, "zone");
-    /* Addresses belong to zones. */
-    const char *address = before && !strcmp(before, zone) ? earlier_address(demand) : NULL;
+    /* Addresses belong to zones, unless their subnet moves. */
+    bool stays = before && (!strcmp(before, zone) || demand->displaced);
+    const char *address = stays ? earlier_address(demand) : NULL;
     if (!piece)
         return plugin_fail(preparation->call, MEMORIES_INTERNAL, where_of(preparation, demand), NULL,
                            "there is no subnet for the node %s in %s", demand->name, zone);

@@ -50,6 +50,7 @@ def select(parameters, things, view):
 
 FILTERS = {"vpc-id": "vpcId", "subnet-id": "subnetId", "instance-state-name": "instanceState.name", "state": "state",
            "attachment.vpc-id": "attachmentSet.vpcId", "group-name": "groupName", "group-id": "groupSet.groupId",
+           "ip-permission.group-id": "ipPermissions.groups.groupId",
            "association.main": "associationSet.main", "instance-id": "instanceId", "cidr-block": "cidrBlock",
            "client-token": "clientToken", "private-ip-address": "privateIpAddress", "name": "name",
            "instance-type": "instanceType", "current-generation": "currentGeneration", "location": "location",

@@ -5,12 +5,18 @@ import ipaddress
 import time
 
 from catalog import TYPES, offered, quota_class
-from ec2 import find, network_of, once, pages, select, tag_set, tags_of
+from ec2 import find, interfaces, network_of, once, pages, select, tag_set, tags_of
 from wire import Failure
 
 VOLUMES = {"gp3": (1, 65536), "gp2": (1, 16384), "io1": (4, 16384), "io2": (4, 65536), "st1": (125, 16384),
            "sc1": (125, 16384), "standard": (1, 1024)}
 RUNNING = ("pending", "running")
+
+
+def release_interface(world, instance, after_ms):
+    for interface in world.kind("networkInterface").values():
+        if interface["instance"] == instance["id"] and not interface["until"]:
+            interface.update(until=instance["ready_at"] + after_ms / 1000, public=False)
 
 
 def settle(world, instance):
@@ -20,6 +26,8 @@ def settle(world, instance):
         still = state == "stopping" and world.machines and world.machines.is_up(instance)
         if instance["state"] == state and instance[at] <= time.time() and not still:
             instance["state"] = instance.pop("fate", None) or then
+            if instance["state"] == "terminated":
+                release_interface(world, instance, 0)
             if instance["state"] == "running" and world.machines:
                 world.machines.start(instance)
     return instance["state"]
@@ -64,7 +72,7 @@ def _check_volume(mapping):
 
 
 def _free_address(world, subnet):
-    taken = {one["address"] for one in world.kind("networkInterface").values() if one["subnet"] == subnet["id"]}
+    taken = {one["address"] for one in interfaces(world) if one["subnet"] == subnet["id"]}
     for address in list(network_of(subnet["cidr"]))[4:-1]:
         if str(address) not in taken:
             return str(address)
@@ -77,7 +85,7 @@ def _given_address(world, subnet, text, count):
         raise Failure("InvalidParameterCombination", "The parameter PrivateIpAddress can't be used with several instances")
     if address not in cidr or int(address) - int(cidr[0]) < 4 or address == cidr[-1]:
         raise Failure("InvalidParameterValue", f"Address {text} does not fall within the subnet's address range")
-    if any(one["subnet"] == subnet["id"] and one["address"] == text for one in world.kind("networkInterface").values()):
+    if any(one["subnet"] == subnet["id"] and one["address"] == text for one in interfaces(world)):
         raise Failure("InvalidIPAddress.InUse", f"Address {text} is in use.")
     return text
 
@@ -237,9 +245,7 @@ def TerminateInstances(world, parameters):
                              ("pending", "running", "stopping", "stopped", "shutting-down", "terminated"),
                              "shutting-down", "terminate_ms")
     for instance in things:
-        for interface in world.kind("networkInterface").values():
-            if interface["instance"] == instance["id"] and not interface["until"]:
-                interface.update(until=instance["ready_at"] + world.settings["interface_ms"] / 1000, public=False)
+        release_interface(world, instance, world.settings["interface_ms"])
         if world.machines:
             world.machines.remove(instance)
     return answer

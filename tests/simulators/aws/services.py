@@ -18,7 +18,7 @@ def sts_GetCallerIdentity(world, _parameters):
 def _session(world, role, name, seconds):
     world.counter += 1
     key = f"ASIA{world.counter:016d}"
-    world.keys[key] = {"secret": f"secret of {key}", "token": f"token of {key}", "expires": world.now() + seconds,
+    world.keys[key] = {"secret": f"secret of {key}", "token": f"token of {key}", "expires": world.now() + (world.settings["session_ms"] / 1000 or seconds),
                        "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{role.split('/')[-1]}/{name}"}
     expiration = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(world.now() + seconds))
     return {"Credentials": {"AccessKeyId": key, "SecretAccessKey": world.keys[key]["secret"],

@@ -10,9 +10,10 @@ AKIASIMULATOR with the secret "simulated secret".
 
 A test steers it at /simulator/…: PUT faults (faults.py), PUT settings (world.py), PUT metrics ([[namespace, name, instance,
 seconds ago, value]]), PUT logs ([[group, stream, seconds ago, text]]), PUT policy (a document of IAM), GET calls, DELETE
-calls, GET state, GET requests, GET actions (that are simulated), GET permissions (that were needed; policy.py). It ends when its
-standard input is closed. With --machines the instances are machines that run their user data (machines.py), with --machine-root
-booted ones that ask their metadata service for it (metadata.py).
+calls, GET state, GET world (what state leaves out, too), DELETE world, PUT stranger ({"vpc": id}), GET held (faults.py), GET
+requests, GET actions (that are simulated), GET permissions (that were needed; policy.py). It ends when its standard input is
+closed. With --machines the instances are machines that run their user data (machines.py), with --machine-root booted ones that
+ask their metadata service for it (metadata.py).
 """
 
 import argparse
@@ -99,7 +100,7 @@ class Account(World):
         handler = self.handler(service, action)
         if not handler:
             raise wire.Failure("InvalidAction", f"The action {action} is not simulated.")
-        self.hide_ms = rule["ms"] if rule and rule["kind"] == "invisible" else 0
+        self.hide_ms = rule.get("ms", 0) if rule and rule["kind"] in ("invisible", "reset_after", "hold") else 0
         if service == "ec2":
             catalog.fill(self)
         if parameters.get("DryRun") == "true":
@@ -155,6 +156,15 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.reply(200, wire.query_reply(action, result, request_id, NAMESPACES[service]), headers=headers)
 
+    def await_hang_up(self):
+        """Whoever is waiting for a reply sends nothing more: what can be read is the end."""
+        with self.account.faults.lock:
+            self.account.faults.held += 1
+        try:
+            self.connection.recv(1)
+        except OSError:
+            pass
+
     def hang_up(self):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.close_connection = True
@@ -198,8 +208,10 @@ class Handler(BaseHTTPRequestHandler):
             code = "ok"
         except wire.Failure as failure:
             code, result = failure.code, failure
-        except faults.Reset:
+        except faults.Reset as reset:
             account.calls.append((service, action, "reset"))
+            if isinstance(reset, faults.Hold):
+                self.await_hang_up()
             self.hang_up()
             return
         account.calls.append((service, action, code))
@@ -230,12 +242,13 @@ class Handler(BaseHTTPRequestHandler):
             raise faults.Reset
         if rule:
             faults.raise_error(rule)
-        with account.lock:
-            account.region = "global" if service == "iam" else region
-            result = account.perform(service, action, parameters, region, rule)
-        if rule and rule["kind"] == "reset_after":
-            raise faults.Reset
-        return result
+        try:
+            with account.lock:
+                account.region = "global" if service == "iam" else region
+                return account.perform(service, action, parameters, region, rule)
+        finally:
+            if rule and rule["kind"] in ("reset_after", "hold"):
+                raise faults.Hold if rule["kind"] == "hold" else faults.Reset
 
     # ---- Steering, and what is no POST ----
 
@@ -264,6 +277,8 @@ class Handler(BaseHTTPRequestHandler):
                     return
                 account.latency_s = given.pop("latency", account.latency_s * 1000) / 1000
                 account.settings.update(given)
+            elif path.endswith("/stranger"):
+                self.set_stranger(given.get("vpc"))
             elif path.endswith("/metrics"):
                 account.metrics += [(space, name, (("InstanceId", instance),), account.now() - ago, value)
                                     for space, name, instance, ago, value in given]
@@ -273,6 +288,13 @@ class Handler(BaseHTTPRequestHandler):
                 self.add_logs(given)
         self.reply(200, "", "text/plain")
 
+    def set_stranger(self, vpc):
+        """A security group in the VPC that somebody else has made; None: it is gone."""
+        self.account.region = "us-west-2"
+        self.account.kind("securityGroup").pop("sg-00000000000000bad", None)
+        if vpc:
+            self.account.add("securityGroup", "sg", id="sg-00000000000000bad", vpc=vpc, name="stranger", description="", rules=[])
+
     def add_logs(self, given):
         self.account.region = "us-west-2"
         for group, stream, ago, text in given:
@@ -281,8 +303,11 @@ class Handler(BaseHTTPRequestHandler):
                 "logEvents": [{"timestamp": int((self.account.now() - ago) * 1000), "message": text}]})
 
     def do_DELETE(self):
-        self.account.calls.clear()
-        self.account.requests.clear()
+        with self.account.lock:
+            self.account.calls.clear()
+            self.account.requests.clear()
+            if self.path.endswith("/world"):
+                self.account.clear()
         self.reply(200, "", "text/plain")
 
     def steer(self, what):
@@ -298,13 +323,18 @@ class Handler(BaseHTTPRequestHandler):
                 answer = account.actions()
             elif what == "state":
                 answer = self.state()
+            elif what == "world":
+                answer = self.state(True)
+            elif what == "held":
+                answer = account.faults.held
             else:
                 self.reply(404, "not found", "text/plain")
                 return
         self.reply(200, json.dumps(answer, default=repr), "application/json")
 
-    def state(self):
-        """What costs something or stands in the way: {kind: [{id, tags, state}]}, without what is on its way out."""
+    def state(self, whole=False):
+        """What costs something or stands in the way: {kind: [{id, tags, state}]}, without what is on its way out. The whole
+        is that with what comes and goes with other things, and what has ended."""
         account, seen = self.account, {}
         for (region, kind), things in account.objects.items():
             account.region = region
@@ -312,7 +342,8 @@ class Handler(BaseHTTPRequestHandler):
                 state = instances.settle(account, thing) if kind == "instance" else thing.get("state")
                 state = ec2.nat_state(thing) if kind == "natGateway" else state
                 own = thing.get("main") or (kind == "securityGroup" and thing["name"] == "default")
-                if kind not in ("image", "networkInterface") and not own and state not in ("terminated", "deleted"):
+                left_out = kind == "networkInterface" or own or state in ("terminated", "deleted")
+                if kind != "image" and (whole or not left_out):
                     seen.setdefault(kind, []).append({**{key: value for key, value in thing.items() if key != "data"},
                                                       "state": state, "region": region})
         return seen
@@ -321,6 +352,11 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256  # a whole deployment's requests may come in the same moment
+
+    def handle_error(self, request, client_address):
+        """That somebody has gone without waiting for the reply is no error here."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def main():

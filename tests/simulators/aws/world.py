@@ -8,12 +8,14 @@ ACCOUNT = "123456789012"
 
 SETTINGS = {
     "account": ACCOUNT,   # whose credentials those of the tests are
+    "shown_ms": 0,        # after which what was made can be seen
     "launch_ms": 0,       # from pending to running, and what else takes its time
     "stop_ms": 0,
     "terminate_ms": 0,
     "nat_ms": 0,
     "interface_ms": 0,    # for which the interface of a terminated instance is still there
     "profile_ms": 0,      # after which EC2 knows a new instance profile
+    "session_ms": 0,      # after which a role's credentials are refused, whatever was said of their end; 0: then
     "clock_offset_s": 0,  # what this account's clock is ahead of everybody's
     "vpc_limit": 5,
     "vcpu_limit": 640,
@@ -36,6 +38,11 @@ class World:
         self.pages = {}       # next token -> what is left of a list
         self.metrics = []     # (namespace, name, dimensions, time, value)
 
+    def clear(self):
+        for everything in (self.objects, self.tokens, self.hidden, self.pages):
+            everything.clear()
+        self.metrics.clear()
+
     def now(self):
         return time.time() + self.settings["clock_offset_s"]
 
@@ -53,8 +60,9 @@ class World:
         identity = members.pop("id", None) or self.new_id(prefix)
         thing = {"id": identity, "tags": {}, **members}
         self.kind(kind)[identity] = thing
-        if self.hide_ms:
-            self.hidden[identity] = time.time() + self.hide_ms / 1000
+        hide_ms = max(self.hide_ms, self.settings["shown_ms"])
+        if hide_ms and kind != "image":
+            self.hidden[identity] = time.time() + hide_ms / 1000
         return thing
 
     def zones(self):
