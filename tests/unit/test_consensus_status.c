@@ -359,11 +359,12 @@ static const struct {
     int poll_after_ms;
     size_t batches;
 } waits[] = {
+    { { WHOLE }, "ready ready ready", { 200, "{}", 0, NULL }, "waiting for the members to start", 50, 200, 0 },
     { { DOWN, DOWN, DOWN },
       "ready ready ready",
       { 200, "{}", 0, NULL },
       "0 of 3 members are healthy; waiting for node1: connection refused",
-      0,
+      300,
       20,
       1 },
     { { GOOD(FOLLOWS(ID1, ID1, "2")), GOOD(FOLLOWS(ID2, ID1, "2")), BAD(LEADERLESS(ID3, "1")) },
@@ -384,14 +385,14 @@ static const struct {
       "ready ready ready",
       { 200, "{}", 0, NULL },
       "waiting for the members to agree on a leader",
-      0,
+      300,
       20,
       2 },
     { { WHOLE },
       "ready ready ready",
       { 503, "{\"error\":\"etcdserver: request timed out\",\"code\":14}", 0, NULL },
       "waiting for the first write: HTTP status 503: etcdserver: request timed out",
-      0,
+      300,
       20,
       2 },
 };
@@ -414,7 +415,7 @@ START_TEST(converge_ends)
     static const char *const reasons[] = { "deploy", "start", "update", "resume" };
     static const struct script nodes[] = { WHOLE };
     stage.nodes = nodes;
-    ck_assert_int_eq(ops->converge(call, request_for("ready ready ready", reasons[_i], 100)), MEMORIES_OK);
+    ck_assert_int_eq(ops->converge(call, request_for("ready ready ready", reasons[_i], 300)), MEMORIES_OK);
     ck_assert_str_eq(fake_call_result_text(call),
                      "{\"done\":true,\"result\":{\"leader_node\":\"node2\",\"follower_nodes\":[\"node1\",\"node3\"]}}");
     /* One batch to all, one to the leader. */

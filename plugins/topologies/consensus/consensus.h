@@ -63,8 +63,12 @@ struct cluster {
 /* The text itself, or "" for NULL, which counts as out of memory: the slot then fails at its end. */
 const char *cluster_keep(struct cluster *cluster, const char *text);
 
-/* members.c: parses a request of converge or status and asks all members at once. cluster_release is always due. */
-int32_t cluster_ask(struct cluster *cluster, struct memories_call *call, const char *request);
+/* Members started at the same instant wait a second for each other's half-open listeners; this gap avoids that. */
+#define CONSENSUS_START_GAP_MS 75
+
+/* members.c: parses a request of converge, release or status; cluster_release is always due. Then asks all members at once. */
+int32_t cluster_read(struct cluster *cluster, struct memories_call *call, const char *request);
+int32_t cluster_ask(struct cluster *cluster);
 void cluster_release(struct cluster *cluster);
 #define AUTO_CLUSTER __attribute__((cleanup(cluster_release)))
 

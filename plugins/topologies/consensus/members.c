@@ -224,15 +224,16 @@ static int32_t ask_all(struct cluster *cluster)
     return MEMORIES_OK;
 }
 
-int32_t cluster_ask(struct cluster *cluster, struct memories_call *call, const char *request)
+int32_t cluster_read(struct cluster *cluster, struct memories_call *call, const char *request)
 {
     *cluster = (struct cluster){ .call = call };
     cluster->request = plugin_parse(call, request, "request");
-    if (!cluster->request)
-        return MEMORIES_INTERNAL;
-    int32_t code = read_cluster(cluster);
-    if (!code)
-        code = ask_all(cluster);
+    return cluster->request ? read_cluster(cluster) : MEMORIES_INTERNAL;
+}
+
+int32_t cluster_ask(struct cluster *cluster)
+{
+    int32_t code = ask_all(cluster);
     if (code)
         return code;
     name_alarms(cluster);

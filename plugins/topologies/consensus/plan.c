@@ -15,8 +15,6 @@
 #define HEARTBEAT_INTERVAL_MS 100
 #define ELECTION_TIMEOUT_MS 1000
 
-/* Members started at the same instant wait a second for each other's half-open listeners; this gap avoids that. */
-#define START_GAP_MS 75
 /* A leader that dies and is back at once may win the election that its death began, or disturb it. The others elect within
  * 2.6 s (etcd's default timers): it comes back after that. A group that can't elect without it waits for nothing. */
 #define RESTART_DELAY_MS 3000
@@ -346,7 +344,7 @@ static void add_node(struct wish *wish, int index)
     spec->failed |= json_set_string(service, "name", "etcd");
     add_command(wish, service, index);
     spec->failed |= json_set_string(service, "restart", "always");
-    spec->failed |= json_set_int(service, "start_delay_ms", START_GAP_MS * index);
+    spec->failed |= json_set_int(service, "start_delay_ms", CONSENSUS_START_GAP_MS * index);
     if (wish->count >= ELECTING_MEMBERS)
         spec->failed |= json_set_int(service, "restart_delay_ms", RESTART_DELAY_MS);
     spec->failed |= json_set_int(service, "stop_timeout_ms", STOP_TIMEOUT_MS);

@@ -180,7 +180,9 @@ static int32_t answer(struct release *release)
 int32_t consensus_release(struct memories_call *call, const char *request)
 {
     AUTO_RELEASE struct release release = { .released = json_object_new_array() };
-    int32_t code = cluster_ask(&release.cluster, call, request);
+    int32_t code = cluster_read(&release.cluster, call, request);
+    if (!code)
+        code = cluster_ask(&release.cluster);
     if (code)
         return code;
     if (!release.released)

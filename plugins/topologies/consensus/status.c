@@ -8,6 +8,9 @@
 #include "plugins/common/plugin.h"
 #include "plugins/topologies/consensus/consensus.h"
 
+/* What etcd takes from its start to its listener. */
+#define LISTENS_AFTER_MS 100
+
 /* A cluster forms within a second; what takes longer is watched more calmly. */
 static int64_t poll_after_ms(const struct cluster *cluster)
 {
@@ -16,15 +19,28 @@ static int64_t poll_after_ms(const struct cluster *cluster)
 }
 
 /* message: NULL when memory ran out. */
-static int32_t wait_on(const struct cluster *cluster, const char *message)
+static int32_t wait_on(const struct cluster *cluster, const char *message, int64_t after_ms)
 {
     if (!message)
         return plugin_no_memory(cluster->call);
     AUTO_JSON json_object *result = json_object_new_object();
     int failed = json_set_bool(result, "done", false);
     failed |= json_set_string(result, "message", message);
-    failed |= json_set_int(result, "poll_after_ms", poll_after_ms(cluster));
+    failed |= json_set_int(result, "poll_after_ms", after_ms);
     return plugin_result(cluster->call, failed ? NULL : STEAL(result));
+}
+
+/* How long it takes until all members that are started now listen; 0: they should. One that listens and does not serve
+ * yet keeps whoever asks waiting until a leader is elected, and the others, which did not listen when they were asked,
+ * would have to be asked once more after that. */
+static int64_t too_early(const struct cluster *cluster)
+{
+    const char *reason = json_get_string(cluster->request, "reason");
+    int64_t elapsed_ms = json_get_int(cluster->request, "elapsed_ms", INT64_MAX);
+    int64_t listening_ms = CONSENSUS_START_GAP_MS * ((int64_t)cluster->count - 1) + LISTENS_AFTER_MS;
+    if (!reason || strcmp(reason, "deploy") != 0 || elapsed_ms >= listening_ms)
+        return 0;
+    return listening_ms - elapsed_ms;
 }
 
 static int32_t done(const struct cluster *cluster)
@@ -60,7 +76,12 @@ int32_t consensus_converge(struct memories_call *call, const char *request)
     AUTO_CLUSTER struct cluster cluster;
     struct cluster_check check = { 0 };
     const char *joining = NULL;
-    int32_t code = cluster_ask(&cluster, call, request);
+    int32_t code = cluster_read(&cluster, call, request);
+    int64_t too_early_ms = code ? 0 : too_early(&cluster);
+    if (too_early_ms)
+        return wait_on(&cluster, "waiting for the members to start", too_early_ms);
+    if (!code)
+        code = cluster_ask(&cluster);
     if (!code && cluster.leader)
         code = cluster_check(&cluster, &check);
     if (!code && !check.difference)
@@ -73,15 +94,18 @@ int32_t consensus_converge(struct memories_call *call, const char *request)
     if (check.difference)
         return fail_on_difference(&cluster, check.difference);
     if (joining)
-        return wait_on(&cluster, joining);
+        return wait_on(&cluster, joining, poll_after_ms(&cluster));
     const struct member *waiting = first_problem(&cluster);
     if (waiting)
-        return wait_on(&cluster, plugin_format(call, "%zu of %zu members are healthy; waiting for %s: %s",
-                                               cluster.healthy, cluster.count, waiting->name, waiting->problem));
+        return wait_on(&cluster,
+                       plugin_format(call, "%zu of %zu members are healthy; waiting for %s: %s", cluster.healthy,
+                                     cluster.count, waiting->name, waiting->problem),
+                       poll_after_ms(&cluster));
     if (!cluster.agreed)
-        return wait_on(&cluster, "waiting for the members to agree on a leader");
+        return wait_on(&cluster, "waiting for the members to agree on a leader", poll_after_ms(&cluster));
     if (!check.writable)
-        return wait_on(&cluster, plugin_format(call, "waiting for the first write: %s", check.problem));
+        return wait_on(&cluster, plugin_format(call, "waiting for the first write: %s", check.problem),
+                       poll_after_ms(&cluster));
     return done(&cluster);
 }
 
@@ -184,7 +208,9 @@ static const struct member *best_informed(const struct cluster *cluster)
 int32_t consensus_status(struct memories_call *call, const char *request)
 {
     AUTO_CLUSTER struct cluster cluster;
-    int32_t code = cluster_ask(&cluster, call, request);
+    int32_t code = cluster_read(&cluster, call, request);
+    if (!code)
+        code = cluster_ask(&cluster);
     if (code)
         return code;
     AUTO_JSON json_object *document = json_object_new_object();
