@@ -327,10 +327,21 @@ static const char *find_request_id(const char *const *headers)
     return NULL;
 }
 
+/* "Failed to connect to HOST port 1 after 3 ms: …": with a time in it the same failure would be news each time. */
+static void leave_out_time(char *words)
+{
+    char *after = strstr(words, " after ");
+    char *digits = after ? after + strlen(" after ") : NULL;
+    size_t length = digits ? strspn(digits, "0123456789") : 0;
+    if (length && !strncmp(digits + length, " ms:", 4))
+        memmove(after, digits + length + 3, strlen(digits + length + 3) + 1);
+}
+
 static void fill_failure(struct transfer *transfer, CURLcode result)
 {
     struct memories_http_response *response = transfer->response;
     response->error_code = code_of(transfer, result);
+    leave_out_time(transfer->words);
     const char *words = transfer->too_large                ? "the reply is larger than allowed"
                         : result == CURLE_SEND_FAIL_REWIND ? "the connection was closed before an answer came"
                         : *transfer->words                 ? transfer->words
