@@ -135,7 +135,7 @@ python3 "$srcdir/tests/end_to_end/at_terminal.py" "service etcd ended" memories 
 follower=$!
 is_following() { grep -q "==> supervisor <==" "$test_dir/followed"; }
 wait_until 60 is_following
-kill -9 "$(pgrep -f "etcd --name node3 .*$id")"
+kill -9 "$(pgrep -f "etcd --name node3 .*$test_dir.*$id")"
 wait "$follower" || fail "following ended with $?: $(cat "$test_dir/followed")"
 contains "$(cat "$test_dir/followed")" "service etcd ended: signal 9"
 
@@ -155,7 +155,7 @@ expect 0 memories resume one --json
 equal "$(json 'd["status"]')" running
 expect 0 memories update one "$test_dir/bare.json" -t consensus -p local --set logging.level=warning --json
 equal "$(json 'd["deployment_id"], d["status"]')" "('$id', 'running')"
-pgrep -f "etcd --name node2 .*--log-level warn.*" >/dev/null || fail "the members don't run with their new setting"
+pgrep -f "etcd --name node2 .*$test_dir.*--log-level warn.*" >/dev/null || fail "the members don't run with their new setting"
 expect 0 memories delete one
 equal "$out" "Deleted deployment $id: deleted"
 

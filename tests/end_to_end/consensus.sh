@@ -74,7 +74,7 @@ walk() {
     esac
 
     # the leader dies: a leader of a higher term is seen, and the supervisor brings the old one back
-    victim=$(pgrep -f "etcd --name $leader .*$id") || fail "no etcd process of $leader"
+    victim=$(pgrep -f "etcd --name $leader .*$test_dir.*$id") || fail "no etcd process of $leader"
     killed=$(date +%s%3N)
     kill -9 "$victim"
     wait_until 60 has_new_leader
@@ -85,7 +85,7 @@ walk() {
     # stop and start keep data and identity
     expect 0 memories stop "$id"
     contains "$out" stopped
-    if pgrep -f "etcd .*$id" >/dev/null; then fail "etcd still runs after stop"; fi
+    if pgrep -f "etcd .*$test_dir.*$id" >/dev/null; then fail "etcd still runs after stop"; fi
     equal "$(field status "$(status "$id")")" stopped
     expect 0 memories list --json
     contains "$out" '"status":"stopped"'
@@ -95,7 +95,7 @@ walk() {
     equal "$(member_ids "$(status "$id")")" "$ids"
 
     # a killed supervisor is a stopped node, not a running one
-    supervisor=$(pgrep -f "memories-node .*$id/nodes/node1") || fail "no supervisor of node1"
+    supervisor=$(pgrep -f "memories-node .*$test_dir.*$id/nodes/node1") || fail "no supervisor of node1"
     kill -9 "$supervisor"
     wait_until 60 node_is_stopped node1
     expect 0 memories list
@@ -131,7 +131,7 @@ print(next(r["outputs"]["id"] for r in json.load(sys.stdin)["resources"] if r["k
     ip netns del "$network"
     expect 0 memories list
     contains "$out" degraded
-    for pid in $(pgrep -f "memories-node .*$id/nodes/"); do kill -9 "$pid"; done
+    for pid in $(pgrep -f "memories-node .*$test_dir.*$id/nodes/"); do kill -9 "$pid"; done
     for node in node1 node2 node3; do
         wait_until 60 node_is_stopped "$node"
         ip netns del "$network-$node"

@@ -44,8 +44,8 @@ engine() {
     curl -sS --max-time 30 --cacert "$secrets/ca.crt" --cert "$secrets/client.crt" --key "$secrets/client.key" \
         --connect-to "$node:2376:$connect:2376" "$@" "https://$node:2376$path"
 }
-engine_pid() { pgrep -f "dockerd --config-file [^ ]*$id/nodes/$1/"; }
-supervisor_pid() { pgrep -f "memories-node [^ ]*$id/nodes/$1"; }
+engine_pid() { pgrep -f "dockerd --config-file [^ ]*$test_dir[^ ]*$id/nodes/$1/"; }
+supervisor_pid() { pgrep -f "memories-node [^ ]*$test_dir[^ ]*$id/nodes/$1"; }
 
 # answers ADDRESS… - whether each serves HTTP
 answers() {

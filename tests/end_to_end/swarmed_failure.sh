@@ -67,7 +67,7 @@ say "worker-2 was lost, and is back"
 # ---- All of it stops ----
 
 expect 0 memories stop swarm
-if pgrep -f "dockerd .*$id/" >/dev/null; then fail "an engine still runs after stop"; fi
+if pgrep -f "dockerd .*$test_dir.*$id/" >/dev/null; then fail "an engine still runs after stop"; fi
 holds 'd["status"] == "stopped"' status || fail "it is stopped, and status says $(status)"
 expect 0 memories start swarm
 wait_until 60 is_whole
