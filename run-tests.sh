@@ -29,7 +29,7 @@ count() {
 check_in() {
     run make -s -C "$1" -j "$jobs"
     status=0
-    run make -C "$1" -j "$jobs" check >"$1/check.log" 2>&1 || status=$?
+    run make -C "$1" -j $((jobs + 1)) check >"$1/check.log" 2>&1 || status=$?
     grep -E '^(PASS|FAIL|SKIP|ERROR|XFAIL|XPASS):' "$1/check.log" || true
     grep -h -E '^(SKIP|skipped)[: ]' "$1"/tests/*/*.log 2>/dev/null | sort -u || true
     if [ -f "$1/test-suite.log" ]; then count "$1/test-suite.log"; fi
