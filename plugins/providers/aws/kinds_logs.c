@@ -217,7 +217,6 @@ static void log_group_look(const struct snapshot *snapshot, const struct object 
     json_object *tags = json_get_object(json_at(snapshot->lists[LIST_LOG_TAGS].items, 0), "tags");
     const char *user = object->outputs ? NULL : user_tag(snapshot->call, snapshot->deployment);
     const char *creator = json_get_string(tags, TAG_DEPLOYMENT);
-    int64_t days = json_get_int(object->inputs, "retention_days", 0);
     json_object *group = snapshot_find(snapshot, LIST_LOG_GROUPS, "logGroupName", object_text(object, "log_group"));
     if (!group)
         return;
@@ -225,8 +224,9 @@ static void log_group_look(const struct snapshot *snapshot, const struct object 
         return;
     sight->state = MEMORIES_STATE_READY;
     sight->outputs = object->outputs ? NULL : log_group_outputs(object, false);
-    sight->unfinished =
-        creator && !strcmp(creator, snapshot->deployment) && days && json_get_int(group, "retentionInDays", 0) != days;
+    /* Another time than the wanted one is a change that update makes; none is what a creation leaves that was cut off. */
+    sight->unfinished = creator && !strcmp(creator, snapshot->deployment) &&
+                        json_get(object->inputs, "retention_days") && !json_get(group, "retentionInDays");
 }
 
 const struct kind kind_log_group = {
