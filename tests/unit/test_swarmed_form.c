@@ -600,7 +600,24 @@ START_TEST(a_service_that_always_fails_is_an_error_after_a_while)
 }
 END_TEST
 
-/* Nodes that a cloud starts take their time, and those that were switched off bring tasks that have failed. */
+START_TEST(nodes_that_come_back_bring_failed_tasks)
+{
+    swarmed_open_formed(1, 2, NO_SERVICES);
+    fake_swarm.failing = "web";
+    fake_swarm.failure = "task: non-zero exit (255)";
+    swarmed_plan(1, 2, ONE_SERVICE);
+    swarmed_reason = "start";
+    expect_step("1 services are made", "network memories\ncreate web\n");
+    expect_step("0 of 2 tasks of service web run", "");
+    swarmed_elapsed_ms = 120000;
+    expect_step("0 of 2 tasks of service web run: task: non-zero exit (255)", "");
+    swarmed_elapsed_ms = 120001;
+    expect_error(MEMORIES_FAILED, "web", "0 of 2 tasks of service web run: task: non-zero exit (255)",
+                 "look at its image, command and placement");
+}
+END_TEST
+
+/* Nodes that a cloud starts take their time; that something is noted of a node is no news. */
 START_TEST(the_time_that_nodes_took_to_come_is_not_the_services)
 {
     swarmed_open_formed(1, 2, NO_SERVICES);
@@ -609,7 +626,8 @@ START_TEST(the_time_that_nodes_took_to_come_is_not_the_services)
     swarmed_plan(1, 2, ONE_SERVICE);
     expect_step("1 services are made", "network memories\ncreate web\n");
     fake_host_set_now(1772022926000);
-    ck_assert(!json_set_string(fake_listed("worker-2"), "UpdatedAt", "2026-02-25T12:34:56.123456789Z"));
+    ck_assert(!json_set_string(fake_listed("worker-2"), "CreatedAt", "2026-02-25T12:34:56.123456789Z"));
+    ck_assert(!json_set_string(fake_listed("worker-1"), "UpdatedAt", "2026-02-25T12:40:00.123456789Z"));
     swarmed_elapsed_ms = 300000;
     expect_step("0 of 2 tasks of service web run", "");
     expect_step("0 of 2 tasks of service web run: task: non-zero exit (255)", "");
@@ -785,6 +803,7 @@ int main(void)
     tcase_add_test(test_case, an_update_is_waited_for);
     tcase_add_test(test_case, an_update_that_fails_is_an_error);
     tcase_add_test(test_case, a_service_that_always_fails_is_an_error_after_a_while);
+    tcase_add_test(test_case, nodes_that_come_back_bring_failed_tasks);
     tcase_add_test(test_case, the_time_that_nodes_took_to_come_is_not_the_services);
     tcase_add_test(test_case, a_service_without_room_is_an_error_in_the_end);
     tcase_add_test(test_case, a_task_that_docker_overlooked_is_scheduled_anew);

@@ -10,10 +10,11 @@
 
 #define RESTART_DELAY_NS 500000000
 #define UPDATE_MONITOR_NS 2000000000
-/* Tasks of a new service fail at times, while its network comes up on a node, and those of a node that was switched off
- * have failed. Who still fails so long after the last node came will go on so. */
+/* Tasks of a new service fail at times, while its network comes up on a node. Who still fails so long after the last node
+ * has joined will go on so. */
 #define FAILING_MS 30000
-/* A service of which some tasks run, and others can't for so long, has no room for them. */
+/* A service of which some tasks run, and others can't for so long, has no room for them. Nodes that were switched off
+ * may need as long to come back, and bring tasks that have failed. */
 #define STUCK_MS 120000
 /* The scheduler may overlook that a node has come back for a task that waits for one. */
 #define OVERLOOKED_MS 10000
@@ -558,14 +559,14 @@ static int32_t nudge(struct swarm *swarm, const struct tally *tally)
     return service_update(swarm, tally->listed, spec);
 }
 
-/* How long nothing but the tasks themselves can have kept them from running: a cloud's machines may have taken minutes
- * to come. Managers note when a node comes or goes. */
-static int64_t settled_for_ms(struct swarm *swarm)
+/* How long all nodes have been there: a cloud's machines may have taken minutes to come. (When a node was last heard of is
+ * no help: Docker notes each of its tasks as a change of the node.) */
+static int64_t complete_for_ms(struct swarm *swarm)
 {
     int64_t now_ms = plugin_host->now_ms(swarm->call), since_ms = now_ms - swarm->elapsed_ms;
     for (size_t i = 0; i < json_count(swarm->nodes_listed); i++) {
-        int64_t noted_ms = time_of(json_get_string(json_at(swarm->nodes_listed, i), "UpdatedAt"));
-        since_ms = noted_ms && noted_ms > since_ms ? noted_ms : since_ms;
+        int64_t joined_ms = time_of(json_get_string(json_at(swarm->nodes_listed, i), "CreatedAt"));
+        since_ms = joined_ms && joined_ms > since_ms ? joined_ms : since_ms;
     }
     return now_ms - since_ms;
 }
@@ -580,7 +581,8 @@ static int32_t await_service(struct swarm *swarm, const struct tally *tally)
         code = nudge(swarm, tally);
     if (code)
         return code;
-    if (tally->problem && settled_for_ms(swarm) > (tally->running ? STUCK_MS : FAILING_MS))
+    bool comes_back = swarm->reason && !strcmp(swarm->reason, "start");
+    if (tally->problem && complete_for_ms(swarm) > (tally->running || comes_back ? STUCK_MS : FAILING_MS))
         return plugin_fail(swarm->call, MEMORIES_FAILED, name, "look at its image, command and placement",
                            "%lld of %lld tasks of service %s run: %s", (long long)tally->running,
                            (long long)tally->wanted, name, tally->problem);
