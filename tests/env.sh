@@ -17,6 +17,11 @@ srcdir=$(cd "$srcdir" && pwd)
 skip() { echo "skipped: $*"; exit 77; }
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
+# For what takes long, and whose own code others run with sanitizers as well.
+plain_build_only() {
+    if grep -qs __asan_init "$builddir/core/.libs/libmemories-core.so"; then skip "the build without sanitizers runs it"; fi
+}
+
 # expect EXIT_CODE COMMAND…: runs it with its output in $out and $err, and fails the test unless it exits so.
 expect() {
     expected=$1

@@ -5,6 +5,7 @@
 # and machines (the workload has no health to wait for; there are no metrics and no logs).
 . "${srcdir:-.}/tests/env.sh"
 . "$srcdir/tests/aws.sh"
+plain_build_only
 
 python3 -c 'import botocore' 2>/dev/null || skip "python3 has no botocore"
 start_moto

@@ -1,6 +1,7 @@
 #!/bin/sh
 # crash.sh - the program killed at every commit of its store, on real nodes: what follows ends with exactly what is wanted
 . "${srcdir:-.}/tests/env.sh"
+plain_build_only
 . "$srcdir/tests/end_to_end/machine.sh"
 
 command -v python3 >/dev/null || skip "python3 is not here to drive the walk"

@@ -4,6 +4,7 @@
 # As root it makes a user for that, with ranges of ids, and removes it in the end.
 . "${srcdir:-.}/tests/env.sh"
 . "$srcdir/tests/end_to_end/machine.sh"
+plain_build_only
 
 for program in etcd dockerd iptables ip nft newuidmap setpriv curl python3; do
     command -v "$program" >/dev/null || PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null ||

@@ -8,9 +8,7 @@ need_swarm() {
     done
     can_isolate || skip "nodes can't have namespaces here: $why_not"
     grep -qw overlay /proc/filesystems || skip "the kernel has no overlay file system"
-    if grep -qs __asan_init "$builddir/plugins/topologies/swarmed/.libs/topology-swarmed.so"; then
-        skip "the build without sanitizers runs it: what takes its time is Docker, which has none"
-    fi
+    plain_build_only # what takes its time is Docker, which has no sanitizers
     [ -f "$MEMORIES_IMAGE_DIR/memories-server.tar" ] || skip "the image of memories-server is not built (make image says why)"
 }
 

@@ -4,6 +4,7 @@
 #     broken CASE WORDS FILE SED…     the defect (sed expressions on FILE) is found by CASE, with these words
 # shellcheck shell=sh disable=SC2154 # $srcdir, $builddir, $test_dir come from env.sh
 . "$srcdir/tests/env.sh"
+plain_build_only
 
 # template KIND - the project that every defect is put into
 template() {
