@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
 
 parser = argparse.ArgumentParser()
@@ -56,7 +55,8 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
 
-signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit(0))
+# Not sys.exit: raised while Python clears something away, its exception is ignored, and the server goes on.
+signal.signal(signal.SIGTERM, lambda *_arguments: os._exit(0))
 server = Server((options.listen or "127.0.0.1", int(options.port or 8000)), Handler)
 print(f"memories-server @VERSION@ listens on {server.server_address[0]} port {server.server_port}", flush=True)
 server.serve_forever()
