@@ -37,16 +37,18 @@ static void print_deployment(const memories_deployment *deployment)
     print_field("Status", memories_deployment_status(deployment));
 }
 
-/* done: "Stopped deployment", for one line; NULL: all fields. */
+/* done: "Stopped", for one line; NULL: all fields. */
 static int print_outcome(struct session *session, const memories_deployment *deployment, const char *done)
 {
     if (session_has(session, OPTION_JSON))
         return print_json(session, memories_deployment_json(deployment));
-    if (done)
-        printf("%s %s: %s\n", work_is_over(deployment) ? done : "Deployment", memories_deployment_id(deployment),
+    if (!done)
+        print_deployment(deployment);
+    else if (work_is_over(deployment))
+        printf("%s deployment %s: %s\n", done, memories_deployment_id(deployment),
                memories_deployment_status(deployment));
     else
-        print_deployment(deployment);
+        printf("Deployment %s: %s\n", memories_deployment_id(deployment), memories_deployment_status(deployment));
     return EXIT_OK;
 }
 
@@ -100,7 +102,7 @@ int run_heal(struct session *session)
     work_begin(session);
     memories_deployment *deployment =
         memories_heal(context, settings->arguments[0], &options, work_flags(session), &error);
-    return finish(session, deployment, "Healed deployment", error);
+    return finish(session, deployment, "Healed", error);
 }
 
 typedef memories_deployment *change_fn(memories_context *context, const char *id, uint32_t flags,
@@ -119,20 +121,20 @@ static int change(struct session *session, change_fn *function, const char *done
 
 int run_stop(struct session *session)
 {
-    return change(session, memories_stop, "Stopped deployment");
+    return change(session, memories_stop, "Stopped");
 }
 
 int run_start(struct session *session)
 {
-    return change(session, memories_start, "Started deployment");
+    return change(session, memories_start, "Started");
 }
 
 int run_resume(struct session *session)
 {
-    return change(session, memories_resume, "Resumed deployment");
+    return change(session, memories_resume, "Resumed");
 }
 
 int run_delete(struct session *session)
 {
-    return change(session, memories_delete, "Deleted deployment");
+    return change(session, memories_delete, "Deleted");
 }

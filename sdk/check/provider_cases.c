@@ -492,12 +492,12 @@ static bool is_untouched(struct rehearsal *rehearsal, json_object *before, const
         const struct object *object = &rehearsal->objects[i];
         AUTO_JSON json_object *had = essence(json_get(before, object->key));
         AUTO_JSON json_object *has = essence(object->outputs);
-        good = object->state == MEMORIES_STATE_READY && json_equal(had, has);
+        bool is_ready = object->state == MEMORIES_STATE_READY;
+        good = is_ready && json_equal(had, has);
         if (!good)
             check_fail(rehearsal->check, NULL, "resources of two deployments have equal keys: look for both, or the token",
-                       "%s of one deployment is %s%s after %s", object->key,
-                       object->state == MEMORIES_STATE_READY ? "another" : state_name(object->state),
-                       object->state == MEMORIES_STATE_READY ? " one" : "", meanwhile);
+                       "%s of one deployment is %s after %s", object->key,
+                       is_ready ? "another one" : state_name(object->state), meanwhile);
     }
     return good;
 }

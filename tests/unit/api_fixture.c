@@ -152,6 +152,13 @@ void api_expect(memories_deployment *deployment, const memories_error *error, co
     memories_deployment_free(deployment);
 }
 
+void api_expect_status(const char *status)
+{
+    memories_error *error = NULL;
+    memories_deployment *seen = memories_show(context, "one", &error);
+    api_expect(seen, error, status);
+}
+
 void api_expect_error(memories_deployment *deployment, memories_error *error, int code, const char *message,
                       const char *hint)
 {

@@ -45,6 +45,8 @@ const char *api_id(void);
 
 /* Fails the test unless it came out with this status; frees it. */
 void api_expect(memories_deployment *deployment, const memories_error *error, const char *status);
+/* The same of "one" as it is now. */
+void api_expect_status(const char *status);
 void api_expect_error(memories_deployment *deployment, memories_error *error, int code, const char *message,
                       const char *hint);
 

@@ -24,13 +24,6 @@ static void expect_healed(const char *const *names, const char *force_new_cluste
     api_expect(healed, error, "running");
 }
 
-static void expect_status(const char *status)
-{
-    memories_error *error = NULL;
-    memories_deployment *shown = memories_show(context, "one", &error);
-    api_expect(shown, error, status);
-}
-
 START_TEST(what_is_well_is_left_alone)
 {
     api_deploy("{fake_nodes: 3}");
@@ -51,7 +44,7 @@ START_TEST(what_is_lost_is_made_anew)
         api_break("node2");
     else
         api_lose("node2");
-    expect_status("degraded");
+    api_expect_status("degraded");
     expect_healed(NULL, NULL);
     ck_assert_str_eq(api_events(), "release: heal: node2 of node1 node2 node3\n"
                                    "delete node/node2\ncreate node/node2\nconverge\n");
@@ -102,7 +95,7 @@ START_TEST(a_node_that_is_not_there_is_not_healed)
     healed = heal(NULL, "node7", &error);
     api_expect_error(healed, error, MEMORIES_NOT_FOUND, message, hint);
     ck_assert_str_eq(api_events(), "");
-    expect_status("running");
+    api_expect_status("running");
 }
 END_TEST
 
@@ -203,7 +196,7 @@ START_TEST(a_cancelled_heal_goes_on)
     ck_assert_ptr_null(healed);
     ck_assert_int_eq(memories_error_code(error), MEMORIES_CANCELLED);
     memories_error_free(error);
-    expect_status("interrupted");
+    api_expect_status("interrupted");
     ck_assert_str_eq(api_nodes(), "node2 node3");
     error = NULL;
     memories_deployment *resumed = memories_resume(context, "one", 0, &error);

@@ -44,13 +44,6 @@ static void expect_resumed(void)
     api_expect(resumed, error, "running");
 }
 
-static void expect_status(const char *status)
-{
-    memories_error *error = NULL;
-    memories_deployment *shown = memories_show(context, "one", &error);
-    api_expect(shown, error, status);
-}
-
 /* ---- More and fewer ---- */
 
 START_TEST(new_nodes_join_those_that_are_there)
@@ -160,7 +153,7 @@ START_TEST(without_waiting_nodes_that_go_are_left_to_resume)
     api_expect(scaled, error, "scaling");
     ck_assert_str_eq(api_events(), "");
     ck_assert_str_eq(api_nodes(), "node1 node2 node3 node4");
-    expect_status("interrupted"); /* nobody works on it */
+    api_expect_status("interrupted"); /* nobody works on it */
     expect_resumed();
     ck_assert_str_eq(api_nodes(), "node1 node2");
 }
@@ -196,7 +189,7 @@ START_TEST(wrong_sizes_are_refused)
     AUTO_FREE char *message = text_format("no number of nodes to scale %s to", id);
     api_expect_error(scaled, error, MEMORIES_INVALID, message, NULL);
     ck_assert_str_eq(api_events(), "");
-    expect_status("running");
+    api_expect_status("running");
 }
 END_TEST
 
@@ -216,7 +209,7 @@ START_TEST(a_fixed_set_of_nodes_is_not_scaled)
     api_expect_error(updated, error, MEMORIES_UNSUPPORTED, other,
                      "topology fixed changes nodes in place; deploy the new configuration beside it instead");
     ck_assert_str_eq(api_nodes(), "node1 node2");
-    expect_status("running");
+    api_expect_status("running");
 }
 END_TEST
 
@@ -289,7 +282,7 @@ START_TEST(an_error_in_between_is_resumed)
     memories_deployment *scaled = scale(2, 0, &error);
     api_expect_error(scaled, error, MEMORIES_FAILED, "they don't go: scale: node3 of node1 node2 node3",
                      "remove the file");
-    expect_status("failed");
+    api_expect_status("failed");
     ck_assert_str_eq(api_nodes(), "node1 node2 node3");
     ck_assert_int_eq(remove(file), 0);
     api_events();
@@ -309,7 +302,7 @@ static void cancel_while_two_are_held(void)
     ck_assert_ptr_null(scaled);
     ck_assert_int_eq(memories_error_code(error), MEMORIES_CANCELLED);
     memories_error_free(error);
-    expect_status("interrupted");
+    api_expect_status("interrupted");
     ck_assert_str_eq(api_nodes(), "node1 node3 node4");
     api_events();
 }
@@ -349,7 +342,7 @@ START_TEST(nodes_that_do_not_go_in_time_are_an_error)
     memories_deployment *scaled = scale(1, 0, &error);
     ck_assert_str_eq(memories_error_cause(error), "scale: node2 of node1 node2");
     api_expect_error(scaled, error, MEMORIES_TIMEOUT, message, hint);
-    expect_status("failed");
+    api_expect_status("failed");
     ck_assert_str_eq(api_nodes(), "node1 node2");
 }
 END_TEST
@@ -360,7 +353,7 @@ START_TEST(a_node_that_is_lost_needs_no_goodbye_of_its_own)
     api_lose("node3");
     expect_scaled(2);
     ck_assert_str_eq(api_nodes(), "node1 node2");
-    expect_status("running");
+    api_expect_status("running");
 }
 END_TEST
 
