@@ -16,32 +16,34 @@ can_isolate() {
 # id_in OUTPUT - the id that deploy has printed
 id_in() { printf '%s\n' "$1" | sed -n 's/^Deployment ID: //p'; }
 
-# machine_names ID - what everything of a deployment on local bears in its name, a line each: its directory, its secrets,
-# its network, its blocks of addresses (127.84.12.)
+# machine_names ID - what everything of a deployment on local bears in its name, an expression each: its directory, its
+# secrets, its network, its blocks of addresses (127.84.12.). The deployment that was made in the same second has the same
+# id with a number behind it, and is another one.
 machine_names() {
     memories show "$1" --json | python3 -c '
 import json, os, sys
 deployment, state = json.load(sys.stdin), os.path.realpath(sys.argv[1])
 network = next(resource["outputs"] for resource in deployment["resources"] if resource["key"] == "network")
-print(state + "/local/" + deployment["id"])
-print(state + "/secrets/" + deployment["id"])
+names = [state + "/local/" + deployment["id"], state + "/secrets/" + deployment["id"]]
+for name in names:
+    print(name.replace(".", "[.]") + "([^-]|$)")
 print(network["id"].removeprefix("mem-"))
 for block in network["addresses"]:
-    print(block.rpartition(".")[0] + ".")' "$MEMORIES_STATE_DIR"
+    print((block.rpartition(".")[0] + ".").replace(".", "[.]"))' "$MEMORIES_STATE_DIR"
 }
 
-# machine_traces FILE - everything on this machine that bears one of the names in FILE: its kind, then what it is
+# machine_traces FILE - everything on this machine that bears one of the names in FILE, of machine_names: its kind, then what it is
 machine_traces() {
-    for directory in $(grep -lsaF -f "$1" /proc/[0-9]*/cmdline /proc/[0-9]*/environ | sed 's|/[^/]*$||' | sort -u); do
+    for directory in $(grep -lsaE -f "$1" /proc/[0-9]*/cmdline /proc/[0-9]*/environ | sed 's|/[^/]*$||' | sort -u); do
         echo "process $(tr '\0' ' ' <"$directory/cmdline" 2>/dev/null)"
     done
-    grep -F -f "$1" /proc/self/mounts | sed 's/^/mount /'
-    { ls /run/netns 2>/dev/null || true; } | grep -F -f "$1" | sed 's/^/namespace /'
-    { ls /sys/class/net 2>/dev/null || true; } | grep -F -f "$1" | sed 's/^/interface /'
-    { ip route show table all 2>/dev/null || true; } | grep -F -f "$1" | sed 's/^/route /'
-    { find /sys/fs/cgroup -type d 2>/dev/null || true; } | grep -F -f "$1" | sed 's/^/cgroup /'
-    { ss -Hltun 2>/dev/null || true; } | grep -F -f "$1" | sed 's/^/port /'
-    find "$(realpath "$MEMORIES_STATE_DIR")" -mindepth 1 2>/dev/null | grep -F -f "$1" | sed 's/^/file /'
+    grep -E -f "$1" /proc/self/mounts | sed 's/^/mount /'
+    { ls /run/netns 2>/dev/null || true; } | grep -E -f "$1" | sed 's/^/namespace /'
+    { ls /sys/class/net 2>/dev/null || true; } | grep -E -f "$1" | sed 's/^/interface /'
+    { ip route show table all 2>/dev/null || true; } | grep -E -f "$1" | sed 's/^/route /'
+    { find /sys/fs/cgroup -type d 2>/dev/null || true; } | grep -E -f "$1" | sed 's/^/cgroup /'
+    { ss -Hltun 2>/dev/null || true; } | grep -E -f "$1" | sed 's/^/port /'
+    find "$(realpath "$MEMORIES_STATE_DIR")" -mindepth 1 2>/dev/null | grep -E -f "$1" | sed 's/^/file /'
 }
 
 # machine_has FILE KIND… - fails the test unless there are traces of each kind: what can be found now can be missed later
