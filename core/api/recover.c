@@ -277,7 +277,7 @@ static int keep_secrets(struct recovery *recovery, json_object *found)
     return failed;
 }
 
-/* The pair of any node serves as the client's: both are the deployment's, for both sides of TLS. */
+/* The pair of any node serves as the client's: it is for both sides of TLS. A group's is not. */
 static int borrow_client(struct recovery *recovery)
 {
     struct secrets *secrets = recovery->session->secrets;
@@ -309,7 +309,12 @@ static int recover_secrets(struct recovery *recovery, json_object *found, const 
     if (failed)
         return failed;
     AUTO_FREE char *directory = context_secrets_directory(session->context, session->id);
-    if (!secrets_get(session->secrets, "secret:ca/certificate", NULL, NULL)) {
+    bool has_authority = secrets_get(session->secrets, "secret:ca/certificate", NULL, NULL) != NULL;
+    bool borrows = has_authority && secrets_lack_authority(session->secrets);
+    failed = borrows ? borrow_client(recovery) : 0;
+    if (failed)
+        return failed;
+    if (!has_authority || (borrows && !secrets_get(session->secrets, "secret:client/key", NULL, NULL))) {
         *known = "lost";
         return note(
             recovery, "certificates",
@@ -317,16 +322,13 @@ static int recover_secrets(struct recovery *recovery, json_object *found, const 
                         "work; for all else copy %s from the machine that deployed it",
                         directory ? directory : "the secrets"));
     }
-    *known = secrets_lack_authority(session->secrets) ? "borrowed" : "whole";
-    if (strcmp(*known, "borrowed") != 0)
+    *known = borrows ? "borrowed" : "whole";
+    if (!borrows)
         return 0;
-    failed = borrow_client(recovery);
-    return failed
-               ? failed
-               : note(recovery, "certificates",
-                      text_format("were found on the nodes, and the key of their authority is lost: nodes can't be "
-                                  "added or made anew unless ca.key is copied to %s from the machine that deployed it",
-                                  directory ? directory : "the secrets"));
+    return note(recovery, "certificates",
+                text_format("were found on the nodes, and the key of their authority is lost: nodes can't be "
+                            "added or made anew unless ca.key is copied to %s from the machine that deployed it",
+                            directory ? directory : "the secrets"));
 }
 
 /* What the provider sees of the adopted resources that differs, and the secrets on them. */

@@ -255,17 +255,6 @@ int session_set_status(struct session *session, const char *status, memories_err
 
 /* ---- Secrets ---- */
 
-static char *join_addresses(json_object *choice)
-{
-    struct text text = TEXT_INIT;
-    json_object *addresses = json_get_array(choice, "addresses");
-    for (size_t i = 0; i < json_count(addresses); i++)
-        text_printf(&text, "%s%s", i ? "," : "", json_object_get_string(json_object_array_get_idx(addresses, i)));
-    if (!json_count(addresses) && json_get_string(choice, "address"))
-        text_append(&text, json_get_string(choice, "address"));
-    return text_take(&text);
-}
-
 /* Making others in their place would lock us out of nodes that have the old ones. */
 static int refuse_lost_secrets(struct session *session, memories_error **error)
 {
@@ -280,31 +269,12 @@ static int refuse_lost_secrets(struct session *session, memories_error **error)
     return MEMORIES_UNSUPPORTED;
 }
 
-int session_prepare_secrets(struct session *session, json_object *choices, memories_error **error)
+int session_prepare_secrets(struct session *session, memories_error **error)
 {
     int lost = refuse_lost_secrets(session, error);
-    if (lost)
-        return lost;
-    json_object *nodes = json_get_object(choices, "nodes");
-    size_t count = nodes ? (size_t)json_object_object_length(nodes) : 0, at = 0;
-    const char **names = calloc(count + 1, sizeof *names);
-    char **addresses = calloc(count + 1, sizeof *addresses);
-    int failed = names && addresses ? 0 : MEMORIES_NO_MEMORY;
-    if (!failed && nodes) {
-        json_object_object_foreach(nodes, name, choice) {
-            names[at] = name;
-            addresses[at] = join_addresses(choice);
-            if (!addresses[at++])
-                failed = MEMORIES_NO_MEMORY;
-        }
-    }
-    failed = failed ? error_no_memory(error)
-                    : secrets_prepare(session->secrets, names, (const char *const *)addresses, count, error);
-    for (size_t i = 0; addresses && i < count; i++)
-        free(addresses[i]);
-    free(addresses);
-    free(names);
-    return failed;
+    return lost ? lost
+                : secrets_prepare_for(session->secrets, json_get_object(session->record, "spec"),
+                                      json_get_object(session->record, "choices"), error);
 }
 
 /* ---- Looking ---- */
@@ -646,7 +616,7 @@ static int make_all(struct session *session, memories_error **error)
 
 static int realize_running(struct session *session, bool wait, memories_error **error)
 {
-    int failed = session_prepare_secrets(session, json_get_object(session->record, "choices"), error);
+    int failed = session_prepare_secrets(session, error);
     if (!failed)
         failed = session_release(session, error);
     if (!failed)

@@ -55,8 +55,8 @@ void session_audit(struct session *session, const char *event, json_object *deta
 /* An event of this session. */
 void session_say(struct session *session, uint32_t kind, const char *operation, const char *text);
 
-/* Certificates for all nodes of a blueprint, made where missing. */
-int session_prepare_secrets(struct session *session, json_object *choices, memories_error **error);
+/* Certificates for all nodes of the recorded spec, made where missing. */
+int session_prepare_secrets(struct session *session, memories_error **error);
 
 /* Warnings of a blueprint, as events. */
 void session_say_notes(struct session *session, json_object *notes);

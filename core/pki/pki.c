@@ -1,10 +1,10 @@
 /*
  * pki.c - the certificate authority of a deployment, and its secrets
  *
- *     DIRECTORY/ca.crt ca.key client.crt client.key nodes/NAME.crt nodes/NAME.key
+ *     DIRECTORY/ca.crt ca.key client.crt client.key nodes/NAME.crt nodes/NAME.key groups/NAME.crt groups/NAME.key
  *
  * Certificates are X.509v3 (RFC 5280) with EC P-256 keys. A node's certificate serves both sides of TLS: etcd's JSON
- * gateway dials its own port with it, and peers dial each other.
+ * gateway dials its own port with it, and peers dial each other. A group's is on many nodes and opens none of them.
  */
 #include "core/pki/pki.h"
 
@@ -346,19 +346,35 @@ static char *alternative_names(const char *name, const char *addresses)
     return text_take(&text);
 }
 
-static int obtain_node(const struct secrets *secrets, const char *name, const char *addresses, const struct pair *ca,
-                       memories_error **error)
+/* Who holds a pair that is neither the CA's nor the client's, and where: "node/node1" in nodes/. */
+static const struct kind {
+    const char *prefix, *directory, *extended_usage;
+} kinds[] = { { "node/", "nodes", "serverAuth,clientAuth" }, { "group/", "groups", "serverAuth" } };
+
+/* NULL: neither. */
+static const struct kind *kind_of(const char *holder)
 {
-    if (!is_node_name(name))
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
+        if (!strncmp(holder, kinds[i].prefix, strlen(kinds[i].prefix)))
+            return &kinds[i];
+    return NULL;
+}
+
+static int obtain_holder(const struct secrets *secrets, const char *holder, const char *addresses, const struct pair *ca,
+                         memories_error **error)
+{
+    const struct kind *kind = kind_of(holder);
+    const char *name = kind ? holder + strlen(kind->prefix) : holder;
+    if (!kind || !is_node_name(name))
         return error_set(error, MEMORIES_INVALID, "\"%s\" can't be the name of a node", name);
     AUTO_FREE char *names = alternative_names(name, addresses);
-    AUTO_FREE char *file = text_format("nodes/%s", name);
+    AUTO_FREE char *file = text_format("%s/%s", kind->directory, name);
     if (!names || !file)
         return error_no_memory(error);
     const struct profile profile = { .common_name = name,
                                      .constraints = "critical,CA:FALSE",
                                      .key_usage = "critical,digitalSignature",
-                                     .extended_usage = "serverAuth,clientAuth",
+                                     .extended_usage = kind->extended_usage,
                                      .alternative_names = names,
                                      .days = LEAF_DAYS };
     struct pair pair = { 0 };
@@ -378,7 +394,7 @@ bool secrets_lack_authority(const struct secrets *secrets)
     return has_file(secrets, "ca", "crt") && !has_file(secrets, "ca", "key");
 }
 
-static int obtain_all(const struct secrets *secrets, const char *const *names, const char *const *addresses,
+static int obtain_all(const struct secrets *secrets, const char *const *holders, const char *const *addresses,
                       size_t count, struct pair *ca, memories_error **error)
 {
     AUTO_FREE char *ca_name = text_format("%.58s CA", secrets->deployment); /* a common name has at most 64 characters */
@@ -403,26 +419,27 @@ static int obtain_all(const struct secrets *secrets, const char *const *names, c
         failed = obtain_pair(secrets, "client", &client, ca, &client_pair, error);
     pair_clear(&client_pair);
     for (size_t i = 0; !failed && i < count; i++)
-        failed = obtain_node(secrets, names[i], addresses[i], ca, error);
+        failed = obtain_holder(secrets, holders[i], addresses[i], ca, error);
     return failed;
 }
 
 static int make_directories(const struct secrets *secrets, memories_error **error)
 {
-    AUTO_FREE char *nodes = text_format("%s/nodes", secrets->directory);
-    if (!nodes)
-        return error_no_memory(error);
     int failed = directory_make(secrets->directory, 0700, error);
-    return failed ? failed : directory_make(nodes, 0700, error);
+    for (size_t i = 0; !failed && i < ARRAY_COUNT(kinds); i++) {
+        AUTO_FREE char *path = text_format("%s/%s", secrets->directory, kinds[i].directory);
+        failed = path ? directory_make(path, 0700, error) : error_no_memory(error);
+    }
+    return failed;
 }
 
-int secrets_prepare(struct secrets *secrets, const char *const *node_names, const char *const *node_addresses,
-                    size_t count, memories_error **error)
+int secrets_prepare(struct secrets *secrets, const char *const *holders, const char *const *addresses, size_t count,
+                    memories_error **error)
 {
     int failed = make_directories(secrets, error);
     struct pair ca = { 0 };
     if (!failed)
-        failed = obtain_all(secrets, node_names, node_addresses, count, &ca, error);
+        failed = obtain_all(secrets, holders, addresses, count, &ca, error);
     pair_clear(&ca);
     pthread_mutex_lock(&secrets->lock);
     forget(secrets); /* what was read before may be renewed now */
@@ -443,14 +460,16 @@ static char *file_of(const char *reference)
     for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
         if (!strcmp(reference, fixed[i].reference))
             return strdup(fixed[i].file);
-    static const char prefix[] = "secret:node/";
-    const char *slash = strrchr(reference, '/');
-    if (strncmp(reference, prefix, strlen(prefix)) != 0 || slash < reference + strlen(prefix))
-        return NULL;
-    const char *suffix = !strcmp(slash, "/certificate") ? "crt" : !strcmp(slash, "/key") ? "key" : NULL;
-    const char *begin = reference + strlen(prefix);
-    AUTO_FREE char *name = strndup(begin, (size_t)(slash - begin));
-    return suffix && name && is_node_name(name) ? text_format("nodes/%s.%s", name, suffix) : NULL;
+    static const char prefix[] = "secret:";
+    const char *holder = strncmp(reference, prefix, strlen(prefix)) ? reference : reference + strlen(prefix);
+    const struct kind *kind = holder == reference ? NULL : kind_of(holder);
+    const char *begin = kind ? holder + strlen(kind->prefix) : NULL, *slash = begin ? strrchr(begin, '/') : NULL;
+    const char *suffix = !slash                          ? NULL
+                         : !strcmp(slash, "/certificate") ? "crt"
+                         : !strcmp(slash, "/key")         ? "key"
+                                                          : NULL;
+    AUTO_FREE char *name = suffix ? strndup(begin, (size_t)(slash - begin)) : NULL;
+    return name && is_node_name(name) ? text_format("%s/%s.%s", kind->directory, name, suffix) : NULL;
 }
 
 static struct secret *load(const struct secrets *secrets, const char *reference, memories_error **error)

@@ -7,6 +7,7 @@
 #ifndef CORE_PKI_PKI_H
 #define CORE_PKI_PKI_H
 
+#include <json-c/json.h>
 #include <stdbool.h>
 
 #include <memories/memories.h>
@@ -17,11 +18,15 @@ struct secrets;
 struct secrets *secrets_open(const char *directory, const char *deployment, memories_error **error);
 void secrets_free(struct secrets *secrets);
 
-/* Makes what is missing: the CA, the client pair, and a pair for each node. node_names[i] has the comma-separated
- * addresses node_addresses[i]; a node whose addresses changed gets a new certificate with its old key. What exists and
- * fits stays. Without the CA's key (below) nothing can be made: MEMORIES_UNSUPPORTED names what is missing. */
-int secrets_prepare(struct secrets *secrets, const char *const *node_names, const char *const *node_addresses,
-                    size_t count, memories_error **error);
+/* Makes what is missing: the CA, the client pair, and a pair for each holder: "node/NAME", or "group/NAME", which several
+ * nodes share. holders[i] has the comma-separated addresses[i] (a group has none); a holder whose addresses changed gets
+ * a new certificate with its old key. What exists and fits stays. Without the CA's key (below) nothing can be made:
+ * MEMORIES_UNSUPPORTED names what is missing. */
+int secrets_prepare(struct secrets *secrets, const char *const *holders, const char *const *addresses, size_t count,
+                    memories_error **error);
+
+/* For all nodes of a spec, and for the groups that the files of nodes name; addresses are those of choices.nodes. */
+int secrets_prepare_for(struct secrets *secrets, json_object *spec, json_object *choices, memories_error **error);
 
 /* The text behind "secret:node/node1/key" and its like (docs/documents.md); belongs to `secrets`, which caches it. Safe
  * from several threads. NULL and an error when there is none. */

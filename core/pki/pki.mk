@@ -1,1 +1,1 @@
-core_sources += core/pki/pki.c core/pki/pki.h
+core_sources += core/pki/holders.c core/pki/pki.c core/pki/pki.h

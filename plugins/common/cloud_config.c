@@ -267,6 +267,31 @@ static const char *script_of(struct memories_call *call, const struct cloud_conf
     return plugin_text_take(&script);
 }
 
+/* At every boot, before anything is started that asks for its name. What cloud-init keeps of this machine and no copy of
+ * it remembers the name, whatever the machine is told later. */
+static const char *name_part(struct memories_call *call, const struct cloud_config *config)
+{
+    struct plugin_text text = PLUGIN_TEXT(call);
+    plugin_text_printf(&text, "%s\nkept=/var/lib/cloud/instance/memories-name\nif [ ! -s $kept ]; then\n    set --",
+                       config->find_place);
+    for (size_t i = 0; i < config->name_count; i++) {
+        plugin_text_append(&text, " ");
+        append_shell(&text, config->names[i]);
+    }
+    plugin_text_append(&text, "\n"
+                              "    tries=0\n"
+                              "    until place=$(find_place) && [ \"$place\" -ge 0 ]; do\n"
+                              "        tries=$((tries + 1)); [ $tries -lt 60 ] || exit 1; sleep 1\n"
+                              "    done\n"
+                              "    shift \"$place\" && [ $# -gt 0 ] && echo \"$1\" >$kept || exit 1\n"
+                              "fi\n"
+                              "cp $kept /etc/hostname\n"
+                              "hostname -F /etc/hostname\n"
+                              "sed -i '/^127\\.0\\.1\\.1[[:blank:]]/d' /etc/hosts\n"
+                              "echo \"127.0.1.1 $(cat $kept)\" >>/etc/hosts\n");
+    return plugin_text_take(&text);
+}
+
 /* At every boot, before files are written: some of them may belong onto that disk. */
 static void append_mount(struct plugin_text *text, const char *find_data_disk)
 {
@@ -384,21 +409,36 @@ static void add_files(struct rendering *rendering)
     add_file(rendering, SCRIPT, script_of(call, rendering->config), "0755");
 }
 
+static void add_boot_command(struct plugin_text *text, const char *script)
+{
+    text->failed |= !script;
+    plugin_text_append(text, "[\"sh\", \"-c\", ");
+    append_json(text, script ? script : "");
+    plugin_text_append(text, "]");
+}
+
 int32_t cloud_config_render(struct memories_call *call, const struct cloud_config *config, const char **text)
 {
     struct rendering rendering = { .call = call, .config = config, .text = PLUGIN_TEXT(call) };
-    plugin_text_append(&rendering.text, "#cloud-config\n{\"hostname\": ");
-    append_json(&rendering.text, config->hostname);
-    plugin_text_append(&rendering.text, ", \"manage_etc_hosts\": \"localhost\"");
+    plugin_text_append(&rendering.text, "#cloud-config\n{");
+    if (config->names) {
+        plugin_text_append(&rendering.text, "\"preserve_hostname\": true");
+    } else {
+        plugin_text_append(&rendering.text, "\"hostname\": ");
+        append_json(&rendering.text, config->hostname);
+        plugin_text_append(&rendering.text, ", \"manage_etc_hosts\": \"localhost\"");
+    }
     if (config->swap_bytes)
         plugin_text_printf(&rendering.text,
                            ", \"swap\": {\"filename\": \"/swapfile\", \"size\": %lld, \"maxsize\": %lld}",
                            (long long)config->swap_bytes, (long long)config->swap_bytes);
-    const char *part = boot_part(call, config);
-    rendering.text.failed |= !part;
-    plugin_text_append(&rendering.text, ", \"bootcmd\": [[\"sh\", \"-c\", ");
-    append_json(&rendering.text, part ? part : "");
-    plugin_text_append(&rendering.text, "]], \"write_files\": [");
+    plugin_text_append(&rendering.text, ", \"bootcmd\": [");
+    if (config->names) {
+        add_boot_command(&rendering.text, name_part(call, config));
+        plugin_text_append(&rendering.text, ", ");
+    }
+    add_boot_command(&rendering.text, boot_part(call, config));
+    plugin_text_append(&rendering.text, "], \"write_files\": [");
     add_files(&rendering);
     plugin_text_append(&rendering.text,
                        "], \"runcmd\": [[\"systemctl\", \"daemon-reload\"], [\"systemctl\", \"enable\", "

@@ -21,6 +21,11 @@
 
 struct cloud_config {
     const char *hostname;
+    /* Instead: machines that are all told the same. Which of these names is its own, a machine learns at its first boot
+     * from the shell function find_place, which prints the place of the name among them, from 0. */
+    const char *const *names;
+    size_t name_count;
+    const char *find_place;
     json_object *bootstrap; /* of the spec, addresses in it */
     int64_t swap_bytes;     /* 0: none */
     /* A shell function find_data_disk that prints the device of the data disk, which is formatted if it is blank and

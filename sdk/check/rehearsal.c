@@ -85,24 +85,15 @@ json_object *rehearsal_resources(struct rehearsal *rehearsal)
 static bool prepare_secrets(struct rehearsal *rehearsal)
 {
     struct check *check = rehearsal->check;
-    json_object *nodes = json_get_array(rehearsal->spec, "nodes");
-    size_t count = json_count(nodes);
-    AUTO_FREE const char **names = calloc(count + 1, sizeof *names);
-    AUTO_FREE const char **addresses = calloc(count + 1, sizeof *addresses);
     AUTO_FREE char *directory = text_format("%s/secrets/%s", check->subject->state_dir, rehearsal->deployment);
     AUTO_FREE char *text = json_text(rehearsal->spec);
-    if (!names || !addresses || !directory || !text)
+    if (!directory || !text)
         return no_memory(rehearsal);
     if (!strstr(text, "\"secret:"))
         return true;
-    for (size_t i = 0; i < count; i++) {
-        names[i] = json_get_string(json_object_array_get_idx(nodes, i), "name");
-        addresses[i] =
-            json_get_string(json_get_object(json_get_object(rehearsal->choices, "nodes"), names[i]), "address");
-    }
     memories_error *error = NULL;
     rehearsal->secrets = secrets_open(directory, rehearsal->deployment, &error);
-    if (rehearsal->secrets && !secrets_prepare(rehearsal->secrets, names, addresses, count, &error))
+    if (rehearsal->secrets && !secrets_prepare_for(rehearsal->secrets, rehearsal->spec, rehearsal->choices, &error))
         return true;
     check_fail_error(check, NULL, error);
     return false;

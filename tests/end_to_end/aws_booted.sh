@@ -13,7 +13,8 @@ say() { echo "$(($(date +%s) - began)) s: $*"; }
 
 # in_machine NODE COMMAND…: as root there
 in_machine() {
-    directory=$MEMORIES_TEST_MACHINES/$(aws_ask "next(one['id'] for one in state['instance'] if one['tags']['Name'].endswith('-$1'))")
+    directory=$MEMORIES_TEST_MACHINES/$(aws_ask "next(one['id'] for one in state['instance']
+        if '$1:' in one['tags'].get('memories-members', '').split(',')[one['index']] or one['tags']['Name'].endswith('-$1'))")
     shift
     first=$(pgrep -f "^systemd-nspawn .*--directory=$directory/root ")
     nsenter --target "$(pgrep -P "$first")" --all "$@"
@@ -110,7 +111,10 @@ if why=$(need_swarm 2>&1); then
     sed '/^  network:/,/location:/d; s/^provider: .*/provider: aws/; s/^  swarm:/  region: us-west-2\n&/
         s/vm_size: Standard_D2s_v3/instance_type: m7i.large/; s/vm_size: Standard_D4s_v3/instance_type: m7i.xlarge/
         s/worker_nodes: 5/worker_nodes: 2/; s/min_nodes: 3/min_nodes: 2/' "$srcdir/examples/swarmed.yaml" >"$test_dir/swarmed.yaml"
-    expect 0 memories deploy "$test_dir/swarmed.yaml" --name swarm --json
+    # Workers in one zone are launched together, told the same, and each finds its own name.
+    aws_forget
+    expect 0 memories deploy "$test_dir/swarmed.yaml" --name swarm --set node_specs.worker_specs.zone=us-west-2a --json
+    aws_is 'calls.count("RunInstances")' 4
     id=$(pick 'd["deployment_id"]' "$out")
     say "a swarm of 3 managers and 2 workers"
     booted_well manager-1 manager-2 manager-3 worker-1 worker-2

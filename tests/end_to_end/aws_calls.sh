@@ -38,8 +38,7 @@ counted standalone "$test_dir/standalone.yaml" 18 7
 counted consensus3 "$test_dir/consensus3.yaml" 24 7
 counted consensus5 "$test_dir/consensus5.yaml" 24 7
 counted swarmed5 "$test_dir/swarmed5.yaml" 30 10
-# Each worker has a certificate of its own in what it is given to run, and so a launch of its own.
-counted swarmed97 "$test_dir/swarmed97.yaml" 119 10
+counted swarmed97 "$test_dir/swarmed97.yaml" 30 10
 counted monitoring "$srcdir/examples/monitoring.yaml" 26 12
 counted private "$srcdir/tests/golden/aws/private.yaml" 27 12
 

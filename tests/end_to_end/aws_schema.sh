@@ -56,12 +56,13 @@ topology: swarmed
 provider: aws
 config:
   region: us-west-2
-  swarm: {manager_nodes: 3, worker_nodes: 2}
+  swarm: {manager_nodes: 3, worker_nodes: 4}
   monitoring: {metrics: [cpu_utilization, memory_usage]}
   logging: {cloudwatch: {enabled: true}}
   hardware: {memory: {swap: 2}, storage: {data_volume: {size: 50}}}
 END_OF_CONFIG
-check "$test_dir/swarmed.yaml" 5 swap
+# Two of the workers come together.
+check "$test_dir/swarmed.yaml" 6 preserve_hostname swap
 
 cat >"$test_dir/workload.yaml" <<'END_OF_CONFIG'
 topology: standalone

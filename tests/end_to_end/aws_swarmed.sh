@@ -17,7 +17,7 @@ config:
   swarm: {manager_nodes: 3, worker_nodes: 2, min_nodes: 1, max_nodes: 4}
   node_specs:
     manager_specs: {instance_type: t3.medium}
-    worker_specs: {instance_type: m7i.large, storage_size: 50}
+    worker_specs: {instance_type: m7i.large, storage_size: 50, zone: us-west-2a}
 END_OF_CONFIG
 began=$(date +%s)
 say() { echo "$(($(date +%s) - began)) s: $*"; }
@@ -31,16 +31,20 @@ aws_is 'len(calls)' 24
 say "3 managers and 2 workers"
 equal "$(pick '(d["status"], d["manager_nodes"], d["worker_nodes"])' "$out")" \
     "('running', ['manager-1', 'manager-2', 'manager-3'], ['worker-1', 'worker-2'])"
-equal "$(aws_ask '"\n".join(sorted(" ".join((one["tags"]["Name"].removeprefix("'"$id"'-"), one["type"], one["zone"],
+# Workers of one zone come by one request, and all bear the deployment's name; which is which, each knows by its place.
+equal "$(aws_ask '"\n".join(sorted(" ".join((one["tags"]["Name"].removeprefix("'"$id"'").removeprefix("-") or "worker", one["type"], one["zone"],
     one["volumes"][0]["Ebs"]["VolumeSize"])) for one in state["instance"]))')" \
     "manager-1 t3.medium us-west-2a 20
 manager-2 t3.medium us-west-2b 20
 manager-3 t3.medium us-west-2c 20
-worker-1 m7i.large us-west-2a 50
-worker-2 m7i.large us-west-2b 50"
+worker m7i.large us-west-2a 50
+worker m7i.large us-west-2a 50"
+aws_is 'calls.count("RunInstances")' 4
 all_well() { holds 'd["status"] == "running" and d["message"].startswith("'"$1 of $1"'")' status && all_run; }
 all_well 5 || fail "not well: $(status) $(services)"
 equal "$(pick 'd["leader"]' "$(status)")" manager-1
+equal "$(pick 'sorted(n["Description"]["Hostname"] for n in d if n["Spec"]["Role"] == "worker")' "$(engine manager-1 /nodes)")" \
+    "['worker-1', 'worker-2']"
 
 # The services' image has come over the engines' API; their ports are reached at the nodes' public addresses, as far as the
 # security group lets them.

@@ -894,16 +894,27 @@ static struct fake_response serve(struct asked *asked)
     return ask_manager(asked);
 }
 
-/* Every request goes to the node's own address with its name in the URL, which TLS checks, and must end some time. */
+static struct fake_engine *engine_at(const char *connect)
+{
+    size_t length = strcspn(connect, ":");
+    ck_assert_str_eq(connect + length, ":2376");
+    for (size_t i = 0; i < fake_swarm.count; i++)
+        if (strlen(fake_swarm.engines[i].address) == length && !strncmp(fake_swarm.engines[i].address, connect, length))
+            return &fake_swarm.engines[i];
+    ck_abort_msg("there is no engine at %s", connect);
+    return NULL;
+}
+
+/* Every request goes to the node's own address, has the name of its certificate in the URL, which TLS checks: a manager's
+ * own, or the one that all workers share; and it must end some time. */
 static struct fake_response answer(const struct memories_http_request *request, void *user_data)
 {
-    char name[24], connect[40];
+    char name[24];
     int port = 0, length = 0;
     (void)user_data;
     ck_assert_msg(sscanf(request->url, "https://%23[^:]:%d%n", name, &port, &length) == 2, "%s", request->url);
-    struct fake_engine *engine = fake_engine(name);
-    snprintf(connect, sizeof connect, "%s:2376", engine->address);
-    ck_assert_str_eq(request->connect_to, connect);
+    struct fake_engine *engine = engine_at(request->connect_to);
+    ck_assert_str_eq(name, strncmp(engine->name, "worker", 6) ? engine->name : "worker");
     ck_assert_int_eq(port, 2376);
     ck_assert_str_eq(request->identity, "deployment");
     ck_assert_uint_gt(request->timeout_ms, 0);

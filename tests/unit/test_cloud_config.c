@@ -76,6 +76,38 @@ START_TEST(files_have_their_content_and_secrets)
 }
 END_TEST
 
+/* Which of several a machine is, it finds out; the shell takes the words for that, and they find it. */
+START_TEST(machines_that_are_told_the_same_have_names_of_their_own)
+{
+    AUTO_JSON json_object *bootstrap = json_tokener_parse(bootstrap_text);
+    static const char *const names[] = { "worker-1", "worker-4", "worker-7" };
+    AUTO_JSON json_object *document = render(&(struct cloud_config){
+        .names = names, .name_count = ARRAY_COUNT(names), .find_place = "find_place() { cat \"$PLACE\"; }", .bootstrap = bootstrap });
+    ck_assert(!json_get(document, "hostname") && !json_get(document, "manage_etc_hosts"));
+    ck_assert(json_get_bool(document, "preserve_hostname", false));
+    ck_assert_uint_eq(json_count(json_get_array(document, "bootcmd")), 2);
+    const char *script = json_object_get_string(json_at(json_at(json_get_array(document, "bootcmd"), 0), 2));
+    static const struct {
+        const char *place, *kept;
+    } cases[] = { { "0", "worker-1" }, { "2", "worker-7" }, { "3", "" } };
+    char directory[] = "/tmp/memories-names.XXXXXX", command[4096];
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        /* What it keeps and where the name goes are put below the directory; the name is not set. */
+        snprintf(command, sizeof command,
+                 "cd %s && rm -f kept && echo %s >place && echo '127.0.1.1 old' >hosts && cat >script <<'END'\n%s\nEND\n"
+                 "sed -i 's#^kept=.*#kept=kept#; s#/etc/#./#g; s#^hostname #: #' script && export PLACE=place && "
+                 "{ sh ./script; touch kept; [ \"$(cat kept)\" = '%s' ]; } && "
+                 "{ [ ! -s kept ] || { echo 1 >place && sh ./script && [ \"$(cat hostname)\" = '%s' ] && "
+                 "[ \"$(cat hosts)\" = '127.0.1.1 %s' ]; }; }",
+                 directory, cases[i].place, script, cases[i].kept, cases[i].kept, cases[i].kept);
+        ck_assert_msg(system(command) == 0, "in %s: %s", directory, script);
+    }
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 START_TEST(services_are_units)
 {
     AUTO_JSON json_object *bootstrap = json_tokener_parse(bootstrap_text);
@@ -223,6 +255,7 @@ int main(void)
     TCase *cases = tcase_create("render");
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, files_have_their_content_and_secrets);
+    tcase_add_test(cases, machines_that_are_told_the_same_have_names_of_their_own);
     tcase_add_test(cases, services_are_units);
     tcase_add_test(cases, the_script_installs_prepares_and_starts);
     tcase_add_test(cases, disks_are_found_and_swap_is_made);

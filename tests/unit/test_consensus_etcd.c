@@ -273,9 +273,10 @@ static void setup(void)
                                       .ops.topology = *open_topology("consensus") };
     must(call_init(&cluster.plugin, &error), error);
     AUTO_FREE char *secrets = text_format("%s/secrets", cluster.directory);
+    static const char *const holders[NODES] = { "node/node1", "node/node2", "node/node3" };
     const char *const addresses[] = { cluster.addresses[0], cluster.addresses[1], cluster.addresses[2] };
     cluster.secrets = secrets_open(secrets, DEPLOYMENT, &error);
-    must(!cluster.secrets || secrets_prepare(cluster.secrets, names, addresses, NODES, &error), error);
+    must(!cluster.secrets || secrets_prepare(cluster.secrets, holders, addresses, NODES, &error), error);
     cluster.http = http_client_new(&error);
     must(!cluster.http, error);
     cluster.environment = (struct call_environment){

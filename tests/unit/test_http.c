@@ -21,7 +21,7 @@ static struct secrets *ours, *foreign; /* two deployments: two CAs */
 static struct secrets *make_secrets(const char *name)
 {
     AUTO_FREE char *path = text_format("%s/%s", directory, name);
-    const char *node = "node1", *address = "127.0.0.1";
+    const char *node = "node/node1", *address = "127.0.0.1";
     struct secrets *secrets = secrets_open(path, name, NULL);
     ck_assert_int_eq(secrets_prepare(secrets, &node, &address, 1, NULL), 0);
     return secrets;

@@ -33,7 +33,8 @@ static struct secrets *prepared(const char *name, const char *addresses)
     memories_error *error = NULL;
     struct secrets *secrets = secrets_open(directory, "consensus-local-20260225-123456", &error);
     ck_assert_ptr_nonnull(secrets);
-    int failed = secrets_prepare(secrets, &name, &addresses, 1, &error);
+    AUTO_FREE char *holder = text_format("node/%s", name);
+    int failed = secrets_prepare(secrets, (const char *const *)&holder, &addresses, 1, &error);
     ck_assert_msg(!failed, "%s", memories_error_message(error));
     return secrets;
 }
@@ -98,6 +99,30 @@ START_TEST(a_node_without_an_address_is_named)
     static const char node[] = "secret:node/node1/certificate";
     ck_assert_int_eq(verify(secrets, node, X509_PURPOSE_SSL_SERVER, "node1", NULL), X509_V_OK);
     ck_assert_int_eq(verify(secrets, node, X509_PURPOSE_SSL_SERVER, NULL, "10.0.0.1"), X509_V_ERR_IP_ADDRESS_MISMATCH);
+    secrets_free(secrets);
+}
+END_TEST
+
+/* It is on many nodes: it proves that somebody is one of them, and opens none. */
+START_TEST(a_group_shares_a_certificate_that_is_for_servers_only)
+{
+    static const char group[] = "secret:group/worker/certificate";
+    AUTO_JSON json_object *spec = json_tokener_parse(
+        "{\"nodes\": [{\"name\": \"boss\", \"bootstrap\": {\"files\": [{\"secret\": \"secret:ca/certificate\"},"
+        "{\"secret\": \"secret:node/boss/certificate\"}, {\"secret\": \"secret:node/boss/key\"}, {\"content\": \"\"}]}},"
+        "{\"name\": \"worker-1\", \"bootstrap\": {\"files\": [{\"secret\": \"secret:group/worker/certificate\"}]}},"
+        "{\"name\": \"worker-2\", \"bootstrap\": {\"files\": [{\"secret\": \"secret:group/worker/certificate\"}]}},"
+        "{\"name\": \"plain\"}]}");
+    AUTO_JSON json_object *choices = json_tokener_parse("{\"nodes\": {\"boss\": {\"address\": \"10.0.0.1\"},"
+                                                        "\"worker-1\": {\"address\": \"10.0.0.2\"}}}");
+    struct secrets *secrets = secrets_open(directory, "x", NULL);
+    ck_assert_int_eq(secrets_prepare_for(secrets, spec, choices, NULL), 0);
+    ck_assert_int_eq(verify(secrets, group, X509_PURPOSE_SSL_SERVER, "worker", NULL), X509_V_OK);
+    ck_assert_int_eq(verify(secrets, group, X509_PURPOSE_SSL_SERVER, "worker-1", NULL), X509_V_ERR_HOSTNAME_MISMATCH);
+    ck_assert_int_eq(verify(secrets, group, X509_PURPOSE_SSL_CLIENT, NULL, NULL), X509_V_ERR_INVALID_PURPOSE);
+    ck_assert_int_eq(verify(secrets, "secret:node/boss/certificate", X509_PURPOSE_SSL_SERVER, NULL, "10.0.0.1"), X509_V_OK);
+    ck_assert_ptr_null(secrets_get(secrets, "secret:node/worker-1/certificate", NULL, NULL));
+    ck_assert_int_eq(verify(secrets, "secret:node/plain/certificate", X509_PURPOSE_SSL_SERVER, "plain", NULL), X509_V_OK);
     secrets_free(secrets);
 }
 END_TEST
@@ -198,7 +223,7 @@ START_TEST(without_the_authority_s_key_nothing_is_made)
     AUTO_FREE char *other = text_format("%s/recovered", base);
     static const char *const references[] = { "secret:ca/certificate", "secret:node/node1/certificate",
                                               "secret:node/node1/key" };
-    static const char *const names[] = { "node1", "node2" }, *const addresses[] = { "10.0.0.1", "10.0.0.2" };
+    static const char *const names[] = { "node/node1", "node/node2" }, *const addresses[] = { "10.0.0.1", "10.0.0.2" };
     struct secrets *original = prepared("node1", "10.0.0.1");
     memories_error *error = NULL;
     struct secrets *recovered = secrets_open(other, "consensus-local-20260225-123456", &error);
@@ -237,7 +262,8 @@ START_TEST(wrong_references_give_nothing)
 }
 END_TEST
 
-static const char *const wrong_names[] = { "", ".", "..", "../x", "a/b", ".hidden", "-x", "a b", "a\nb" };
+static const char *const wrong_names[] = { "node/",       "node/.",  "group/..",  "node/../x",  "node/a/b", "node/.hidden",
+                                           "node/-x", "node/a b", "group/a\nb", "client/node1", "node1" };
 
 START_TEST(node_names_cannot_leave_the_directory)
 {
@@ -267,7 +293,7 @@ START_TEST(many_nodes_are_made_once)
     static char storage[MANY][16];
     const char *names[MANY], *addresses[MANY];
     for (int i = 0; i < MANY; i++) {
-        snprintf(storage[i], sizeof storage[i], "node%d", i + 1);
+        snprintf(storage[i], sizeof storage[i], "node/node%d", i + 1);
         names[i] = storage[i];
         addresses[i] = "10.0.0.1";
     }
@@ -289,6 +315,7 @@ int main(void)
     tcase_set_timeout(certificates, 60);
     tcase_add_test(certificates, a_node_certificate_serves_both_sides);
     tcase_add_test(certificates, a_node_without_an_address_is_named);
+    tcase_add_test(certificates, a_group_shares_a_certificate_that_is_for_servers_only);
     tcase_add_test(certificates, the_client_certificate_is_for_clients_only);
     tcase_add_test(certificates, only_the_owner_may_read);
     tcase_add_test(certificates, what_fits_stays_and_new_addresses_renew);

@@ -192,8 +192,10 @@ static int32_t compose(struct objects *objects, struct launch *launch)
 {
     json_object *inputs = launch->members[0]->inputs;
     const char *profile = json_get_string(inputs, "profile"), *key_name = json_get_string(inputs, "key_name");
-    const char *data = NULL;
-    int32_t code = user_data_render(objects->call, inputs, launch->members[0]->operation->key, &data);
+    const char *nodes[LAUNCHED_AT_ONCE], *data = NULL;
+    for (size_t i = 0; i < launch->count; i++)
+        nodes[i] = node_of(launch->members[i]);
+    int32_t code = user_data_render(objects->call, inputs, nodes, launch->count, &data);
     if (code)
         return code;
     json_object *parameters = launch->parameters = json_object_new_object();
@@ -613,9 +615,9 @@ static bool is_as_wanted(const struct object *object, const char *wanted, json_o
 /* AWS changes one attribute a request. The mark comes last: without it all of this is done again, which is as well. */
 static int32_t tell_anew(struct objects *objects, const struct object *object, struct aws_reply *reply)
 {
-    const char *id = json_get_string(object->outputs, "instance_id"), *data = NULL;
+    const char *id = json_get_string(object->outputs, "instance_id"), *node = node_of(object), *data = NULL;
     const char *runs = user_data_fingerprint(objects->call, object->inputs);
-    int32_t code = user_data_render(objects->call, object->inputs, object->operation->key, &data);
+    int32_t code = user_data_render(objects->call, object->inputs, &node, 1, &data);
     AUTO_JSON json_object *told = json_object_new_object();
     AUTO_JSON json_object *type = json_object_new_object();
     AUTO_JSON json_object *mark = json_object_new_object();

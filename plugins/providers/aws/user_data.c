@@ -34,7 +34,13 @@ static const char find_data_disk[] =
     "    done\n"
     "}";
 
+/* The place of an instance among those that one request has launched. */
+static const char find_place[] = "find_place() { cloud-init query ds.meta_data.ami-launch-index; }";
+
 /* ---- The CloudWatch agent: memory, and logs ---- */
+
+/* In the agent's configuration, where the node's name is to be: several nodes are told the same. */
+#define NAME_HERE "@node@"
 
 /* InstanceId alone, so that metrics can be asked for by it. */
 static json_object *agent_metrics(void)
@@ -52,7 +58,7 @@ static int add_log_file(json_object *list, const char *path, const char *log_gro
 }
 
 /* One stream a file, all beginning with the node's name: `memories logs --node` asks by that. */
-static int add_agent_logs(struct memories_call *call, json_object *document, json_object *inputs, const char *node)
+static int add_agent_logs(struct memories_call *call, json_object *document, json_object *inputs)
 {
     const char *log_group = json_get_string(json_get_object(inputs, "agent"), "log_group");
     json_object *services = json_get_array(json_get_object(inputs, "bootstrap"), "services");
@@ -60,24 +66,23 @@ static int add_agent_logs(struct memories_call *call, json_object *document, jso
         return 0;
     json_object *collected = json_set_new_object(json_set_new_object(document, "logs"), "logs_collected");
     json_object *list = json_set_new_array(json_set_new_object(collected, "files"), "collect_list");
-    int failed =
-        add_log_file(list, CLOUD_LOG_DIRECTORY "/bootstrap.log", log_group, plugin_format(call, "%s/bootstrap", node));
+    int failed = add_log_file(list, CLOUD_LOG_DIRECTORY "/bootstrap.log", log_group, NAME_HERE "/bootstrap");
     for (size_t i = 0; i < json_count(services); i++) {
         const char *name = json_get_string(json_at(services, i), "name");
         const char *path = plugin_format(call, CLOUD_LOG_DIRECTORY "/%s.log", name);
         failed |=
-            path ? add_log_file(list, path, log_group, plugin_format(call, "%s/%s", node, name)) : MEMORIES_NO_MEMORY;
+            path ? add_log_file(list, path, log_group, plugin_format(call, NAME_HERE "/%s", name)) : MEMORIES_NO_MEMORY;
     }
     return failed;
 }
 
-static const char *agent_configuration(struct memories_call *call, json_object *inputs, const char *node)
+static const char *agent_configuration(struct memories_call *call, json_object *inputs)
 {
     json_object *document = json_object_new_object();
     int failed = json_set_int(json_set_new_object(document, "agent"), "metrics_collection_interval", 60);
     if (json_get_bool(json_get_object(inputs, "agent"), "memory", false))
         failed |= json_set_new(document, "metrics", agent_metrics());
-    failed |= add_agent_logs(call, document, inputs, node);
+    failed |= add_agent_logs(call, document, inputs);
     const char *text =
         failed ? NULL
                : json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -93,6 +98,7 @@ static const char *agent_installation(struct memories_call *call, json_object *i
     const char *architecture = json_get_string(inputs, "architecture");
     bool is_arm = architecture && !strcmp(architecture, "arm64");
     return plugin_format(call,
+                         "sed -i \"s/" NAME_HERE "/$(hostname)/g\" " AGENT_CONFIGURATION "\n"
                          "agent=/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl\n"
                          "if [ ! -x $agent ]; then\n"
                          "    deb=$(mktemp)\n"
@@ -125,27 +131,32 @@ static const char *compress_text(struct memories_call *call, const char *text, s
     return result == Z_STREAM_END ? (const char *)packed : NULL;
 }
 
-static int32_t too_large(struct memories_call *call, const struct cloud_config *config, const char *key, size_t bytes)
+static int32_t too_large(struct memories_call *call, const struct cloud_config *config, const char *node, size_t bytes)
 {
+    const char *key = plugin_format(call, "node/%s", node);
     const char *parts = cloud_config_large_parts(call, config);
     return plugin_fail(call, MEMORIES_INVALID, key, "shorten it, or let a command of the bootstrap fetch it",
                        "what the node is to do at its first boot takes %zu bytes compressed, and AWS takes %d%s%s",
                        bytes, BYTES_MAX, parts && *parts ? "; large are: " : "", parts ? parts : "");
 }
 
-int32_t user_data_render(struct memories_call *call, json_object *inputs, const char *key, const char **data)
+int32_t user_data_render(struct memories_call *call, json_object *inputs, const char *const *nodes, size_t count,
+                         const char **data)
 {
-    const char *slash = strchr(key, '/'), *node = slash ? slash + 1 : key, *text;
+    const char *text;
     json_object *volumes = json_get_object(inputs, "volumes"), *swap = json_get(inputs, "swap_gb");
     struct cloud_config_file agent = { AGENT_CONFIGURATION, NULL, "0644" };
     struct cloud_config config = {
-        .hostname = node,
+        .hostname = nodes[0],
+        .names = count > 1 ? nodes : NULL,
+        .name_count = count,
+        .find_place = find_place,
         .bootstrap = json_get_object(inputs, "bootstrap"),
         .swap_bytes = swap ? (int64_t)(json_object_get_double(swap) * BYTES_PER_GB) : 0,
         .find_data_disk = json_get_object(volumes, "data") ? find_data_disk : NULL,
     };
     if (json_get_object(inputs, "agent")) {
-        agent.content = agent_configuration(call, inputs, node);
+        agent.content = agent_configuration(call, inputs);
         config.files = &agent;
         config.file_count = 1;
         config.finally = agent_installation(call, inputs);
@@ -159,7 +170,7 @@ int32_t user_data_render(struct memories_call *call, json_object *inputs, const 
     if (bytes > BYTES_MAX)
         text = compress_text(call, text, &bytes);
     if (text && bytes > BYTES_MAX)
-        return too_large(call, &config, key, bytes);
+        return too_large(call, &config, nodes[0], bytes);
     *data = text ? hash_base64(call, text, bytes) : NULL;
     return *data ? MEMORIES_OK : plugin_no_memory(call);
 }

@@ -10,8 +10,10 @@
 #define USER_DATA_DEVICE "/dev/sdf"
 
 /* The bootstrap of a node's inputs with its secrets, as RunInstances takes it: base64 of at most 16,384 bytes,
- * compressed when it has to be. In the call's memory. Failures are reported. */
-int32_t user_data_render(struct memories_call *call, json_object *inputs, const char *key, const char **data);
+ * compressed when it has to be; for one node, or for several alike in the order of their launch. In the call's memory.
+ * Failures are reported. */
+int32_t user_data_render(struct memories_call *call, json_object *inputs, const char *const *nodes, size_t count,
+                         const char **data);
 
 /* Puts the secrets that an instance was given into {reference: text}: `data` is its user data as EC2 tells it. What
  * is none of ours has none. 0, or MEMORIES_NO_MEMORY. */

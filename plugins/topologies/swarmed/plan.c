@@ -151,7 +151,7 @@ static void add_rootless(struct wish *wish, json_object *service)
 
 /* dockerd's options go on its command line: they would clash with those in a file, and a file of the machine's own
  * (/etc/docker/daemon.json) must not speak here. */
-static void add_service(struct wish *wish, json_object *bootstrap)
+static void add_service(struct wish *wish, json_object *bootstrap, bool manager)
 {
     const char *const command[] = {
         "dockerd",
@@ -166,7 +166,7 @@ static void add_service(struct wish *wish, json_object *bootstrap)
         "--host",
         "unix:///run/docker.sock",
         "--host",
-        plugin_format(wish->spec->call, "tcp://%%a:%d", wish->engine_port),
+        plugin_format(wish->spec->call, manager ? "tcp://%%a:%d" : "tcp://0.0.0.0:%d", wish->engine_port),
         "--tlsverify",
         "--tlscacert",
         "%c/tls/ca.crt",
@@ -190,9 +190,12 @@ static void add_service(struct wish *wish, json_object *bootstrap)
     add_rootless(wish, service);
 }
 
+/* Workers are alike to the last byte, so that a cloud makes many of them by one request: none knows its name or address
+ * beforehand, and all share one certificate, which opens no engine (a manager's would: it proves a client, too). */
 static void add_node(struct wish *wish, const char *role, int number, json_object *machine)
 {
     struct spec *spec = wish->spec;
+    bool manager = !strcmp(role, "manager");
     const char *name = plugin_format(spec->call, "%s-%d", role, number);
     json_object *bootstrap = spec_add_node(spec, name, role, machine);
     spec->failed |= name ? MEMORIES_OK : MEMORIES_NO_MEMORY;
@@ -204,13 +207,14 @@ static void add_node(struct wish *wish, const char *role, int number, json_objec
 
     json_object *files = json_set_new_array(bootstrap, "files");
     add_file(wish, files, "%c/tls/ca.crt", "secret:ca/certificate");
-    add_file(wish, files, "%c/tls/node.crt", plugin_format(spec->call, "secret:node/%s/certificate", name));
-    add_file(wish, files, "%c/tls/node.key", plugin_format(spec->call, "secret:node/%s/key", name));
+    const char *holder = manager ? plugin_format(spec->call, "node/%s", name) : "group/" WORKERS;
+    add_file(wish, files, "%c/tls/node.crt", holder ? plugin_format(spec->call, "secret:%s/certificate", holder) : NULL);
+    add_file(wish, files, "%c/tls/node.key", holder ? plugin_format(spec->call, "secret:%s/key", holder) : NULL);
     json_object *file = json_add_new_object(files);
     spec->failed |= json_set_string(file, "path", "%c/daemon.json");
     spec->failed |= json_set_string(file, "content", "{}\n");
     spec->failed |= json_set_string(file, "mode", "0644");
-    add_service(wish, bootstrap);
+    add_service(wish, bootstrap, manager);
 
     json_object *ports = json_set_new_array(bootstrap, "ports");
     spec->failed |= json_add(ports, json_object_new_int(wish->engine_port));
@@ -227,7 +231,7 @@ static void add_nodes(struct wish *wish)
     for (int i = 1; i <= wish->managers; i++)
         add_node(wish, "manager", i, json_get_object(specs, "manager_specs"));
     for (int i = 1; i <= wish->workers; i++)
-        add_node(wish, "worker", i, json_get_object(specs, "worker_specs"));
+        add_node(wish, WORKERS, i, json_get_object(specs, "worker_specs"));
 }
 
 /* Mutual TLS guards the engines. What they say among themselves stays inside of the network. */

@@ -190,6 +190,12 @@ static void find_manager(struct swarm *swarm)
 
 /* ---- the request ---- */
 
+/* Workers share a certificate (plan.c). */
+static const char *certificate_name(const char *node)
+{
+    return strncmp(node, WORKERS "-", strlen(WORKERS "-")) ? node : WORKERS;
+}
+
 static int32_t read_node(struct swarm *swarm, struct swarm_node *node, json_object *from, int port)
 {
     struct memories_call *call = swarm->call;
@@ -205,7 +211,7 @@ static int32_t read_node(struct swarm *swarm, struct swarm_node *node, json_obje
     if (!address)
         return MEMORIES_OK;
     node->connect = http_authority(call, address, port);
-    node->base = plugin_format(call, "https://%s:%d", node->name, port);
+    node->base = plugin_format(call, "https://%s:%d", certificate_name(node->name), port);
     return node->connect && node->base ? MEMORIES_OK : plugin_no_memory(call);
 }
 

@@ -22,6 +22,9 @@
 #define ENGINE_PORT 2376
 #define SWARM_PORT 2377
 
+/* The role of workers, the beginning of their names ("worker-1"), and the name in the certificate that they share. */
+#define WORKERS "worker"
+
 /* Of services and nodes, in Docker's words. */
 #define LABEL_DEPLOYMENT "memories.deployment"
 #define LABEL_DEFINITION "memories.definition"
@@ -50,7 +53,7 @@ struct swarm_node {
     const char *role;            /* wanted: "manager" or "worker"; that of a node which is about to go is not */
     const char *state;           /* of its machine: "ready", "stopped", … */
     const char *private_address; /* by which the nodes know each other */
-    const char *base;            /* "https://name:port", which TLS checks, */
+    const char *base;            /* "https://name:port", as in the certificate, which TLS checks, */
     const char *connect;         /* and "address:port", which is dialled; NULL when the node has no address */
     json_object *info;           /* the engine's answer to /info; owned; NULL: none */
     const char *swarm_state;     /* inactive, pending, active, error or locked; NULL without an answer */

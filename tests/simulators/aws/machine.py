@@ -5,7 +5,7 @@
     machine.py [--no-disks] DIRECTORY ADDRESS LINK
     machine.py --write-files DIRECTORY
 
-DIRECTORY has the user data, and keeps what the machine writes to /etc, /opt, /usr/local, /var/lib and /var/log, where it sees
+DIRECTORY has the user data and the launch index, and keeps what the machine writes to /etc, /opt, /usr/local, /var/lib and /var/log, where it sees
 layers of its own over this host's; /var/lib/memories is a directory, for containers' layers can't lie over layers. Its network,
 processes and, where this user may make them, cgroups are its own, too; LINK is the other end of its interface. Packages can't be
 installed: their programs are this host's. --no-disks: what finds and mounts a second disk is left out. --write-files: that
@@ -30,8 +30,11 @@ DATA = "/var/lib/memories"
 
 # Programs of a machine that this one has not.
 STUBS = {"systemctl": "printf '%s\\n' \"$*\" >\"$MACHINE/control\"",
-         "cloud-init": f"[ \"$*\" = 'single --name write_files --frequency always' ] && exec '{os.path.abspath(__file__)}' "
-                       "--write-files \"$MACHINE\"",
+         "cloud-init": "case \"$*\" in\n"
+                       f"'single --name write_files --frequency always') exec '{os.path.abspath(__file__)}' "
+                       "--write-files \"$MACHINE\" ;;\n"
+                       "'query ds.meta_data.ami-launch-index') exec cat \"$MACHINE/launch-index\" ;;\n"
+                       "*) exit 1 ;;\nesac",
          "dpkg-query": "exit 0", "apt-get": "echo 'there is nothing to install from' >&2; exit 100",
          "curl": "echo 'there is no internet' >&2; exit 6"}
 
@@ -175,10 +178,11 @@ class Machine:
 
     def boot(self):
         given, booted = self.user_data(), os.path.exists(f"{self.directory}/booted")
-        name = given["hostname"].encode()
+        name = given.get("hostname", "nameless").encode()
         host.checked(host.libc.sethostname(name, len(name)))
-        if self.has_disks:
-            for command in given.get("bootcmd", []):
+        os.makedirs("/var/lib/cloud/instance", exist_ok=True)
+        for command in given.get("bootcmd", []):
+            if self.has_disks or not any("find_data_disk" in word for word in command):
                 subprocess.run(command, check=True)
         if not booted:
             self.write_files(given)

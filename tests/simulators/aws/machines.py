@@ -50,6 +50,8 @@ class Machines:
         os.makedirs(directory, exist_ok=True)
         with open(os.path.join(directory, "user-data"), "wb") as file:
             file.write(instance["data"])
+        with open(os.path.join(directory, "launch-index"), "w", encoding="ascii") as file:
+            file.write(f"{instance['index']}\n")
         self.numbers += 1
         program, *words = self.command(instance, directory)
         self.processes[instance["id"]] = subprocess.Popen([sys.executable, os.path.join(HERE, program), *words],

@@ -17,8 +17,8 @@ TOKEN = "simulated-imds-token"
 def tree(instance):
     """What there is below meta-data, as far as cloud-init and the agent look."""
     mac = host.mac_of(instance["address"])
-    meta = {"ami-id": instance["image"], "instance-id": instance["id"], "instance-type": instance["type"],
-            "local-ipv4": instance["address"], "mac": mac,
+    meta = {"ami-id": instance["image"], "ami-launch-index": str(instance["index"]), "instance-id": instance["id"],
+            "instance-type": instance["type"], "local-ipv4": instance["address"], "mac": mac,
             "local-hostname": f"ip-{instance['address'].replace('.', '-')}.{instance['zone'][:-1]}.compute.internal",
             "placement": {"availability-zone": instance["zone"], "region": instance["zone"][:-1]},
             "network": {"interfaces": {"macs": {mac: {"mac": mac, "device-number": "0", "local-ipv4s": instance["address"],
