@@ -39,6 +39,7 @@ engine() {
     shift 2
     connect=$(pick "next(r['outputs']['address'] for r in d['resources'] if r.get('node') == '$node')" \
         "$(memories show "$id" --json)")
+    case $node in worker-*) node=worker ;; esac # workers share a certificate
     curl -sS --max-time 30 --cacert "$secrets/ca.crt" --cert "$secrets/client.crt" --key "$secrets/client.key" \
         --connect-to "$node:2376:$connect:2376" "$@" "https://$node:2376$path"
 }
