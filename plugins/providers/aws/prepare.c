@@ -78,31 +78,30 @@ static int32_t choose_region(struct preparation *preparation)
 
 /* ---- Demands ---- */
 
-static bool mentions(json_object *value, const char *specifier)
+/* The nodes whose addresses a text has: %a is its own node's, %{NAME} another's. */
+static void note_addressed(struct preparation *preparation, const char *text, const char *node)
+{
+    for (const char *at = strchr(text, '%'); at && at[1]; at = strchr(at + 2, '%')) {
+        size_t length = at[1] == '{' ? strcspn(at + 2, "}") : 0;
+        const char *other = at[1] == '{' ? plugin_format(preparation->call, "%.*s", (int)length, at + 2) : NULL;
+        preparation->failed |= at[1] == '{' && !other;
+        if (other || at[1] == 'a')
+            preparation->failed |= json_set_bool(preparation->addressed, other ? other : node, true);
+    }
+}
+
+static void find_addressed(struct preparation *preparation, json_object *value, const char *node)
 {
     if (json_object_is_type(value, json_type_string))
-        return strstr(json_object_get_string(value), specifier);
-    bool found = false;
+        note_addressed(preparation, json_object_get_string(value), node);
     if (json_object_is_type(value, json_type_object)) {
         json_object_object_foreach(value, name, inner) {
             (void)name;
-            found = found || mentions(inner, specifier);
+            find_addressed(preparation, inner, node);
         }
     }
-    for (size_t i = 0; !found && i < json_count(value); i++)
-        found = mentions(json_at(value, i), specifier);
-    return found;
-}
-
-/* Whether it must be known before the node is made: its own bootstrap, or another's, has it. */
-static bool needs_address(struct preparation *preparation, json_object *node, const char *name)
-{
-    const char *specifier = plugin_format(preparation->call, "%%{%s}", name);
-    json_object *nodes = json_get_array(preparation->spec, "nodes");
-    bool needed = !specifier || mentions(json_get(node, "bootstrap"), "%a");
-    for (size_t i = 0; !needed && i < json_count(nodes); i++)
-        needed = mentions(json_get(json_at(nodes, i), "bootstrap"), specifier);
-    return needed;
+    for (size_t i = 0; i < json_count(value); i++)
+        find_addressed(preparation, json_at(value, i), node);
 }
 
 /* Sizes in the words of another cloud are recorded, as every provider does with what is not its own. */
@@ -134,7 +133,7 @@ static void read_demand(struct preparation *preparation, struct demand *demand, 
     /* Of a node that was found without a record only that it has an address is known. */
     demand->has_address = demand->earlier && !json_get_string(demand->earlier, "present")
                               ? json_get_string(demand->earlier, "address") != NULL
-                              : needs_address(preparation, node, demand->name);
+                              : json_get(preparation->addressed, demand->name) != NULL;
     demand->displaced = !zone && demand->earlier && aws_is_displaced(preparation->aws, demand->name);
     if (!type)
         note_foreign_type(preparation, demand, machine);
@@ -174,6 +173,10 @@ static int32_t read_demands(struct preparation *preparation)
         plugin_host->allocate(preparation->call, (preparation->count + 1) * sizeof *preparation->demands);
     if (!preparation->demands)
         return plugin_no_memory(preparation->call);
+    for (size_t i = 0; i < preparation->count; i++) {
+        const char *name = json_get_string(json_at(nodes, i), "name");
+        find_addressed(preparation, json_get(json_at(nodes, i), "bootstrap"), name);
+    }
     for (size_t i = 0; i < preparation->count; i++)
         read_demand(preparation, &preparation->demands[i], json_at(nodes, i));
     settle_displaced(preparation);
@@ -457,8 +460,11 @@ int32_t aws_prepare(void *instance, struct memories_call *call, const char *requ
         .earlier = json_get_object(document, "choices"),
         .choices = json_set_new_object(result, "choices"),
         .notes = json_set_new_array(result, "notes"),
+        .addressed = json_object_new_object(),
     };
-    int32_t code = preparation->choices && preparation->notes ? choose(preparation) : plugin_no_memory(call);
+    bool can_begin = preparation->choices && preparation->notes && preparation->addressed;
+    int32_t code = can_begin ? choose(preparation) : plugin_no_memory(call);
     questions_clear(&preparation->questions);
+    json_object_put(preparation->addressed);
     return code ? code : plugin_result(call, STEAL(result));
 }

@@ -40,6 +40,7 @@ struct preparation {
     json_object *earlier; /* choices, or NULL */
     json_object *choices; /* being made */
     json_object *notes;
+    json_object *addressed; /* {node: true}: its address must be known before it is made; owned */
     const char *region;
     struct demand *demands;
     size_t count;
