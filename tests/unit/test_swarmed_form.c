@@ -257,6 +257,26 @@ START_TEST(entries_of_lost_nodes_are_forgotten)
 }
 END_TEST
 
+/* After a swarm was made anew its managers take everybody they remember for alive at first. */
+START_TEST(entries_of_lost_nodes_are_waited_for_until_they_are_missed)
+{
+    swarmed_open_formed(3, 2, NO_SERVICES);
+    struct fake_engine *engine = fake_engine("worker-1");
+    json_object *former = fake_listed("worker-1");
+    *engine->node_id = '\0';
+    engine->state = "inactive";
+    fake_swarm_pass();
+    ck_assert(!json_set_string(json_get_object(former, "Status"), "State", "unknown"));
+    expect_step("4 of 5 nodes are in the swarm", "join worker-1\n");
+    fake_swarm_pass();
+    ck_assert(!json_set_string(json_get_object(former, "Status"), "State", "unknown"));
+    expect_step("waiting for the managers to miss the former worker-1", "");
+    ck_assert(!json_set_string(json_get_object(former, "Status"), "State", "down"));
+    ck_assert_int_le(swarmed_until_done(swarmed->converge, 8), 5);
+    ck_assert_uint_eq(fake_listed_count("worker-1"), 1);
+}
+END_TEST
+
 START_TEST(strangers_that_run_are_left_alone)
 {
     swarmed_open(1, 2, NO_SERVICES);
@@ -780,6 +800,7 @@ int main(void)
     tcase_add_loop_test(test_case, something_else_that_answers_is_waited_for, 0, 2);
     tcase_add_loop_test(test_case, nodes_that_do_not_run_are_not_asked, 0, 4);
     tcase_add_loop_test(test_case, entries_of_lost_nodes_are_forgotten, 0, 2);
+    tcase_add_test(test_case, entries_of_lost_nodes_are_waited_for_until_they_are_missed);
     tcase_add_test(test_case, strangers_that_run_are_left_alone);
     tcase_add_test(test_case, roles_are_corrected_one_at_a_time);
     tcase_add_test(test_case, a_change_out_of_sequence_is_made_again);

@@ -282,11 +282,15 @@ static int32_t forget_lost(struct swarm *swarm)
 {
     for (size_t i = 0; i < json_count(swarm->nodes_listed); i++) {
         json_object *listed = json_at(swarm->nodes_listed, i);
-        if (strcmp(listed_state(listed), "down"))
-            continue;
         const struct swarm_node *node = swarm_find(swarm, listed_hostname(listed));
         if (node && node->listed == listed)
             continue;
+        if (strcmp(listed_state(listed), "down")) {
+            /* A swarm that was made anew knows of nobody for a while; what is not one of ours may be anybody's. */
+            if (node && node->listed)
+                swarm_wait(swarm, "waiting for the managers to miss the former %s", node->name);
+            continue;
+        }
         int32_t code = forget(swarm, listed);
         if (code)
             return code;
