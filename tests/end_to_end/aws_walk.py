@@ -47,6 +47,10 @@ def scenarios():
     members = {"region": "us-west-2", "consensus": {"algorithm": "raft", "min_nodes": 3}}
     yield "consensus", "consensus", {**members, "network": old["network"]}, {**members, "network": new["network"]}
 
+    alike = {"region": "us-west-2", "swarm": {"manager_nodes": 1, "worker_nodes": 3},
+             "node_specs": {"worker_specs": {"zone": "us-west-2b"}}}  # by one request
+    yield "alike", "swarmed", {**alike, "network": old["network"]}, {**alike, "network": new["network"]}
+
     inside = {"public_ip": False, "subnets": {"private": {"enabled": True, "cidr": "10.0.2.0/24"}}}
     yield "private", "standalone", {**old, "network": {**old["network"], **inside}}, {
         **new, "network": {**new["network"], **inside}}
@@ -107,6 +111,7 @@ def comparable(value, names, ignored):
         return [comparable(inner, names, ignored) for inner in value]
     if isinstance(value, str):
         value = re.sub(r"\b[a-z]+-[0-9a-f]{17}\b", lambda match: names.get(match[0], "ID"), value)
+        value = re.sub(r"\b(\w+-[0-9]+):[0-9a-f]{8}(?=,|$)", r"\1", value)  # memories-members
         value = re.sub(r"\b(\w+)-aws-[0-9]{8}-[0-9]{6}(-[0-9]+)?\b", "DEPLOYMENT", value)
         return re.sub(r"\b198\.51\.100\.[0-9]+\b", "PUBLIC", value)
     return value
@@ -360,6 +365,7 @@ WALKS = {
     "standalone": {commits_resumed: (6, 1), commits_deleted: (4, 1), unanswered_resumed: (1, 1), unanswered_deleted: (1, 1),
                    replies_lost: (1, 1), replies_lost_late: (1, 3)},
     "consensus": SAMPLED,
+    "alike": {**SAMPLED, replies_lost_late: (1, 3)},
     "private": SAMPLED,
     "monitoring": SAMPLED,
 }
