@@ -39,7 +39,7 @@ manager-3 t3.medium us-west-2c 20
 worker-1 m7i.large us-west-2a 50
 worker-2 m7i.large us-west-2b 50"
 all_well() { holds 'd["status"] == "running" and d["message"].startswith("'"$1 of $1"'")' status && all_run; }
-all_well 5 || fail "not well: $(status) $(services)"
+wait_until 60 all_well 5
 equal "$(pick 'd["leader"]' "$(status)")" manager-1
 
 # The services' image has come over the engines' API; their ports are reached at the nodes' public addresses, as far as the
