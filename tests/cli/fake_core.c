@@ -400,8 +400,10 @@ memories_deployment *memories_resume(memories_context *context, const char *id, 
         error_set(error, MEMORIES_DENIED, "cannot go on");
         return NULL;
     }
-    if (!(flags & MEMORIES_NO_WAIT))
+    if (!(flags & MEMORIES_NO_WAIT)) {
         trace(context, id);
+        fake_nap_ms(500); /* work that goes on in the background is not over when it is first seen */
+    }
     return change(context, id, flags & MEMORIES_NO_WAIT ? "starting" : "running", error);
 }
 
