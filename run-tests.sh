@@ -17,7 +17,7 @@ esac
 # shellcheck disable=SC2086 # lists of words on purpose
 install_packages $build_packages $run_packages $test_packages
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 failures= installcheck_failed=
 # count LOG - adds the totals of an automake test log
 count() {
     passed=$((passed + $(sed -n 's/^# PASS: *//p' "$1" | tail -n 1)))
@@ -34,8 +34,11 @@ check_in() {
     grep -h -E '^(SKIP|skipped)[: ]' "$1"/tests/*/*.log 2>/dev/null | sort -u || true
     if [ -f "$1/test-suite.log" ]; then count "$1/test-suite.log"; fi
     if [ "$status" -ne 0 ]; then
-        tail -n 300 "$1/test-suite.log" 2>/dev/null || tail -n 50 "$1/check.log"
+        # Without a test that failed it is the build that did.
+        if ! grep -q '^\(FAIL\|ERROR\|XPASS\):' "$1/check.log"; then tail -n 50 "$1/check.log"; fi
+        "$root/scripts/failed_tests.sh" "$1"
         failed=$((failed > 0 ? failed : 1))
+        failures="$failures $1"
     fi
 }
 
@@ -48,6 +51,7 @@ say "The installed package: make install, installcheck"
 if run make -s -C "$build/test" install installcheck >"$build/test/installcheck.log" 2>&1; then
     passed=$((passed + 1))
 else
+    installcheck_failed=yes
     tail -n 50 "$build/test/installcheck.log"
     failed=$((failed + 1))
 fi
@@ -59,5 +63,8 @@ if [ -z "$quick" ]; then
 fi
 
 say "Result"
+# Once more, in short: whoever sees only the end of this sees why.
+for directory in $failures; do "$root/scripts/failed_tests.sh" --brief "$directory"; done
+if [ -n "$installcheck_failed" ]; then tail -n 30 "$build/test/installcheck.log"; fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

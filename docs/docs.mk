@@ -1,4 +1,4 @@
-EXTRA_DIST += CHANGELOG.md CONTRIBUTING.md HACKING.md SECURITY.md quickstart.sh run-tests.sh scripts/common.sh \
+EXTRA_DIST += CHANGELOG.md CONTRIBUTING.md HACKING.md SECURITY.md quickstart.sh run-tests.sh scripts/common.sh scripts/failed_tests.sh \
 	docs/architecture.md docs/Doxyfile docs/doxygen.awk
 dist_man_MANS += docs/man/memories.1 docs/man/memories.yaml.5 docs/man/memories-autoscale.1 docs/man/memories-delete.1 \
 	docs/man/memories-deploy.1 docs/man/memories-doctor.1 docs/man/memories-heal.1 docs/man/memories-help.1 docs/man/memories-list.1 \

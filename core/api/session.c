@@ -225,17 +225,34 @@ int session_lock(struct session *session, memories_error **error)
 
 /* ---- The record ---- */
 
-int session_update(struct session *session, json_object *changes, memories_error **error)
+static int note_changes(struct session *session, json_object *changes, memories_error **error)
 {
-    AUTO_JSON json_object *owned = changes;
-    int failed = store_deployment_update(session->store, session->id, session->lease->fence, owned, error);
-    if (failed)
-        return failed;
-    json_object_object_foreach(owned, key, value) {
+    json_object_object_foreach(changes, key, value) {
         if (json_set(session->record, key, json_ref(value)))
             return error_no_memory(error);
     }
     return 0;
+}
+
+int session_update(struct session *session, json_object *changes, memories_error **error)
+{
+    AUTO_JSON json_object *owned = changes;
+    int failed = store_deployment_update(session->store, session->id, session->lease->fence, owned, error);
+    return failed ? failed : note_changes(session, owned, error);
+}
+
+/* The last of the work. The lease ends with it, in one: who waits for this status may begin something else at once. */
+static int settle(struct session *session, const char *status, memories_error **error)
+{
+    AUTO_JSON json_object *changes = json_object_new_object();
+    if (json_set_string(changes, "status", status))
+        return error_no_memory(error);
+    stop_renewing(session);
+    int failed = store_deployment_settle(session->store, session->lease, changes, error);
+    if (failed)
+        return failed;
+    session->lease = NULL;
+    return note_changes(session, changes, error);
 }
 
 int session_set_goal(struct session *session, const char *goal, const char *status, memories_error **error)
@@ -246,11 +263,6 @@ int session_set_goal(struct session *session, const char *goal, const char *stat
         return error_no_memory(error);
     }
     return session_update(session, changes, error);
-}
-
-int session_set_status(struct session *session, const char *status, memories_error **error)
-{
-    return session_set_goal(session, NULL, status, error);
 }
 
 /* ---- Secrets ---- */
@@ -558,11 +570,10 @@ static int realize_deleted(struct session *session, memories_error **error)
 static int realize_stopped(struct session *session, memories_error **error)
 {
     int failed = session_run_engine(session, json_get_array(session->record, "resources"), true, error);
-    if (!failed)
-        failed = session_set_status(session, "stopped", error);
-    if (!failed)
-        session_audit(session, "stopped", NULL);
-    return failed;
+    if (failed)
+        return failed;
+    session_audit(session, "stopped", NULL);
+    return settle(session, "stopped", error);
 }
 
 /* Everything is made, and has not been seen to work yet. */
@@ -624,13 +635,12 @@ static int realize_running(struct session *session, bool wait, memories_error **
     if (failed)
         return failed;
     if (!wait)
-        return session_set_status(session, status_unseen(session->reason), error);
+        return settle(session, status_unseen(session->reason), error);
     failed = converge(session, error);
-    if (!failed)
-        failed = session_set_status(session, "running", error);
-    if (!failed)
-        session_audit(session, "running", NULL);
-    return failed;
+    if (failed)
+        return failed;
+    session_audit(session, "running", NULL);
+    return settle(session, "running", error);
 }
 
 /* The record says what became of a failed run, so that list shows it; the error itself is what the caller gets. */
@@ -638,8 +648,12 @@ static void note_failure(struct session *session, int code, const memories_error
 {
     AUTO_ERROR memories_error *ignored = NULL;
     session_audit(session, code == MEMORIES_CANCELLED ? "interrupted" : "failed", error ? error_to_json(error) : NULL);
-    if (!atomic_load(&session->lease_lost))
-        session_set_status(session, code == MEMORIES_CANCELLED ? "interrupted" : "failed", &ignored);
+    if (!session->lease || atomic_load(&session->lease_lost))
+        return;
+    if (code == MEMORIES_CANCELLED)
+        settle(session, "interrupted", &ignored);
+    else
+        session_set_goal(session, NULL, "failed", &ignored); /* a first deployment is taken back yet */
 }
 
 int session_realize(struct session *session, bool wait, memories_error **error)

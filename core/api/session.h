@@ -47,7 +47,6 @@ int session_lock(struct session *session, memories_error **error);
 
 /* Sets members of the record, in the store and here. Takes `changes` over. */
 int session_update(struct session *session, json_object *changes, memories_error **error);
-int session_set_status(struct session *session, const char *status, memories_error **error);
 /* Status and goal together. */
 int session_set_goal(struct session *session, const char *goal, const char *status, memories_error **error);
 

@@ -55,6 +55,8 @@ int statement_run(struct store *store, sqlite3_stmt *statement, const char *doin
 
 /* Inside a transaction: 0 while `fence` still holds the deployment's lease. */
 int lease_check(struct store *store, const char *deployment, int64_t fence, memories_error **error);
+int lease_give_back(struct store *store, const struct lease *lease, memories_error **error);
+void lease_free(struct lease *lease);
 
 /* Inside a transaction: records resources that are there, none of which has a record. */
 int resources_insert(struct store *store, const char *deployment, json_object *resources, memories_error **error);

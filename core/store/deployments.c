@@ -248,6 +248,20 @@ int store_deployment_update(struct store *store, const char *id, int64_t fence, 
     return failed ? failed : database_end(store, update(store, id, fence, changes, error), error);
 }
 
+int store_deployment_settle(struct store *store, struct lease *lease, json_object *changes, memories_error **error)
+{
+    int failed = database_begin(store, error);
+    if (failed)
+        return failed;
+    failed = update(store, lease->deployment, lease->fence, changes, error);
+    if (!failed)
+        failed = lease_give_back(store, lease, error);
+    failed = database_end(store, failed, error);
+    if (!failed)
+        lease_free(lease);
+    return failed;
+}
+
 static int remove_deployment(struct store *store, const char *id, int64_t fence, memories_error **error)
 {
     int failed = lease_check(store, id, fence, error);

@@ -209,23 +209,28 @@ int store_lease_renew(struct store *store, const struct lease *lease, int64_t tt
     return failed ? failed : database_end(store, renew(store, lease, ttl_ms, error), error);
 }
 
-static int give_back(struct store *store, const struct lease *lease)
+int lease_give_back(struct store *store, const struct lease *lease, memories_error **error)
 {
     AUTO_STATEMENT sqlite3_stmt *statement = database_prepare(
         store, "UPDATE deployments SET lease_owner = NULL, lease_expires_ms = 0 WHERE id = ?1 AND lease_fence = ?2",
-        NULL);
+        error);
     if (!statement)
         return MEMORIES_FAILED;
     bind_text(statement, 1, lease->deployment);
     sqlite3_bind_int64(statement, 2, lease->fence);
-    return statement_run(store, statement, "give the lease back", NULL);
+    return statement_run(store, statement, "give the lease back", error);
+}
+
+void lease_free(struct lease *lease)
+{
+    free(lease->deployment);
+    free(lease);
 }
 
 void store_lease_release(struct store *store, struct lease *lease)
 {
     /* When this fails the lease ends by itself with the process. */
     if (!database_begin(store, NULL))
-        database_end(store, give_back(store, lease), NULL);
-    free(lease->deployment);
-    free(lease);
+        database_end(store, lease_give_back(store, lease, NULL), NULL);
+    lease_free(lease);
 }

@@ -58,6 +58,8 @@ int store_lease_take(struct store *store, const char *deployment, int64_t ttl_ms
 int store_lease_renew(struct store *store, const struct lease *lease, int64_t ttl_ms, memories_error **error);
 /* Gives it back and frees it. */
 void store_lease_release(struct store *store, struct lease *lease);
+/* The last change of the work that it was taken for, and that: whoever sees the change finds the lease free. */
+int store_deployment_settle(struct store *store, struct lease *lease, json_object *changes, memories_error **error);
 
 /* ---- Resources and journal ----
  * A resource: {"key", "type", "node" or null, "state": "planned"|"pending"|"ready"|"stopped"|"broken"|

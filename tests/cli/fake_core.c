@@ -7,6 +7,7 @@
  *     several                  the configuration has three errors
  *     slow                     100 operations in 1.5 seconds, or until the call is cancelled
  *     stubborn                 goes on for 1.5 seconds whatever happens
+ *                              (both: or longer, see FAKE_HOLD)
  *     loud                     warnings, retries, log lines, a failed operation, text with control characters
  *     alone                    a standalone deployment
  *     stopped                  one whose members are switched off
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,11 +94,26 @@ void fake_nap_ms(long ms)
     nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
 }
 
+static unsigned terminal_columns(void)
+{
+    struct winsize size = { .ws_col = 0 };
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) ? 0 : size.ws_col;
+}
+
+/* With FAKE_HOLD it does not get beyond its midst until what the test does has arrived, however late that is: the call is
+ * cancelled, or the terminal has another width. */
+static bool is_held(memories_context *context, int heed_cancel, unsigned columns)
+{
+    bool is_cancelled = heed_cancel && atomic_load(&context->cancelled);
+    return getenv("FAKE_HOLD") && !is_cancelled && terminal_columns() == columns;
+}
+
 int fake_work(memories_context *context, int heed_cancel, memories_error **error)
 {
-    enum { TOTAL = 100 };
+    enum { TOTAL = 100, MIDST = 40 };
+    unsigned columns = terminal_columns();
     phase(context, "create", "creating");
-    for (uint32_t i = 0; i < TOTAL; i++) {
+    for (uint32_t i = 0; i < TOTAL; i += i != MIDST || !is_held(context, heed_cancel, columns)) {
         char key[32];
         snprintf(key, sizeof key, "node/node%u", i + 1);
         struct memories_event event = { .kind = MEMORIES_EVENT_STARTED,
@@ -383,8 +400,10 @@ memories_deployment *memories_resume(memories_context *context, const char *id, 
         error_set(error, MEMORIES_DENIED, "cannot go on");
         return NULL;
     }
-    if (!(flags & MEMORIES_NO_WAIT))
+    if (!(flags & MEMORIES_NO_WAIT)) {
         trace(context, id);
+        fake_nap_ms(500); /* work that goes on in the background is not over when it is first seen */
+    }
     return change(context, id, flags & MEMORIES_NO_WAIT ? "starting" : "running", error);
 }
 

@@ -55,10 +55,12 @@ def run(arguments, columns=60, rows=12, keys=(), environment=None):
     if pid == 0:
         os.environ.update({"TERM": "xterm", "LC_ALL": "C.UTF-8"})
         os.environ.update(environment or {})
+        if keys:
+            os.environ["FAKE_HOLD"] = "1"  # until they have arrived
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test run in the background inherits that it is ignored
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.execv(program, ["memories"] + arguments)
-    keys, arrived, seen, deadline = list(keys), b"", 0, time.monotonic() + 60
+    keys, arrived, seen, deadline = list(keys), b"", 0, time.monotonic() + 300
     while True:
         assert time.monotonic() < deadline, f"{arguments} does not end"
         if not select.select([terminal], [], [], 1)[0]:
@@ -110,6 +112,7 @@ def check_narrowed():
     if pid == 0:
         os.environ.update({"TERM": "xterm", "LC_ALL": "C.UTF-8"})
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+        os.environ["FAKE_HOLD"] = "1"  # until it is narrow
         os.execv(program, ["memories", "deploy", "slow"])
     arrived, narrowed = b"", False
     while True:
@@ -182,6 +185,8 @@ def check_signal():
         pid = os.fork()
         if pid == 0:
             signal.signal(number, before)
+            if expected:
+                os.environ["FAKE_HOLD"] = "1"  # until the signal has arrived
             os.dup2(child_output, 2)
             os.execv(program, ["memories", "deploy", "slow"])
         os.close(child_output)

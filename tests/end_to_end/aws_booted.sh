@@ -47,7 +47,7 @@ equal "$(in_machine node2 sh -c 'systemctl is-enabled etcd.service || true')" di
 # ask BODY PATH: node1's etcd, as the deployment's client
 ask() {
     url=$(pick "$(member_of node1)['address']" "$(status)")
-    curl -sS --max-time 8 --cacert "$secrets/ca.crt" --cert "$secrets/client.crt" --key "$secrets/client.key" \
+    curl -sS --max-time 60 --cacert "$secrets/ca.crt" --cert "$secrets/client.crt" --key "$secrets/client.key" \
         --connect-to "node1:2379:${url#https://}" "https://node1:2379$2" -d "$1"
 }
 is_well() { holds 'd["status"] == "running" and d["leader"] and d["message"].startswith("3 of 3")' status; }
@@ -55,7 +55,7 @@ is_well || fail "not well: $(status)"
 colour=Y29sb3Vy green=Z3JlZW4= # in base64
 contains "$(ask "{\"key\":\"$colour\",\"value\":\"$green\"}" /v3/kv/put)" revision
 code=0
-curl -sS --max-time 8 -k "$(pick "$(member_of node1)['address']" "$(status)")/health" >/dev/null 2>&1 || code=$?
+curl -sS --max-time 60 -k "$(pick "$(member_of node1)['address']" "$(status)")/health" >/dev/null 2>&1 || code=$?
 case $code in
 35 | 55 | 56) ;; # hung up on
 *) fail "a client without certificate: curl ended with $code" ;;

@@ -56,7 +56,7 @@ aws_secret_access_key = simulated secret
 END_OF_CONFIG
 key=$AWS_ACCESS_KEY_ID secret=$AWS_SECRET_ACCESS_KEY
 unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
-aws_steer settings '{"session_ms": 700, "launch_ms": 2500}'
+aws_steer settings '{"session_ms": 1500, "launch_ms": 4000}'
 AWS_PROFILE=operator aws_deploy 0 plain
 aws_is 'calls.count("AssumeRole") >= 3, len(launches), len(state["instance"])' '(True, 1, 1)'
 aws_steer settings '{"session_ms": 0, "launch_ms": 0}'

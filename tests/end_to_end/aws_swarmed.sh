@@ -41,7 +41,7 @@ worker m7i.large us-west-2a 50
 worker m7i.large us-west-2a 50"
 aws_is 'calls.count("RunInstances")' 4
 all_well() { holds 'd["status"] == "running" and d["message"].startswith("'"$1 of $1"'")' status && all_run; }
-all_well 5 || fail "not well: $(status) $(services)"
+wait_until 60 all_well 5
 equal "$(pick 'd["leader"]' "$(status)")" manager-1
 equal "$(pick 'sorted(n["Description"]["Hostname"] for n in d if n["Spec"]["Role"] == "worker")' "$(engine manager-1 /nodes)")" \
     "['worker-1', 'worker-2']"

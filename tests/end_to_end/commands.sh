@@ -148,9 +148,7 @@ contains "$out" "Status: stopped"
 expect 0 memories start one --no-wait --json
 equal "$(json 'd["status"]')" starting
 is_started() { memories show one | grep -q '^Status: running$'; }
-wait_until 60 is_started # the background has waited for it, and holds the lease until it ends
-is_free() { memories resume one --json >/dev/null 2>&1; }
-wait_until 60 is_free
+wait_until 60 is_started # the background has waited for it, and is done with it
 expect 0 memories resume one --json
 equal "$(json 'd["status"]')" running
 expect 0 memories update one "$test_dir/bare.json" -t consensus -p local --set logging.level=warning --json

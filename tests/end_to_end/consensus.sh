@@ -27,7 +27,7 @@ status() { memories status "$1" --json; }
 ask() {
     url=$(member "$1" address "$(status "$id")")
     address=${url#https://}
-    curl -sS --max-time 8 --cacert "$secrets/ca.crt" --cert "$secrets/client.crt" --key "$secrets/client.key" \
+    curl -sS --max-time 60 --cacert "$secrets/ca.crt" --cert "$secrets/client.crt" --key "$secrets/client.key" \
         --connect-to "$1:${address##*:}:$address" "https://$1:${address##*:}$2" -d "$3"
 }
 b64() { printf '%s' "$1" | base64; }
@@ -67,7 +67,7 @@ walk() {
     contains "$(ask node1 /v3/kv/put "{\"key\":\"$(b64 colour)\",\"value\":\"$(b64 green)\"}")" revision
     url=$(member node1 address "$now")
     code=0
-    curl -sS --max-time 8 -k "$url/health" >/dev/null 2>&1 || code=$?
+    curl -sS --max-time 60 -k "$url/health" >/dev/null 2>&1 || code=$?
     case $code in
     35 | 55 | 56) ;; # connected, and hung up on during the handshake or after it
     *) fail "a client without certificate: curl ended with $code" ;;

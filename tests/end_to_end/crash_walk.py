@@ -122,7 +122,7 @@ def await_processes(running):
     """Services start one after the other, so a moment may pass."""
     kinds = ["supervisor", "service"] if running else []
     wanted = collections.Counter((kind, node) for kind in kinds for node in NODES)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while (found := processes()) != wanted:
         assert time.monotonic() < deadline, f"processes: expected {wanted}, found {found}"
         time.sleep(0.01)
@@ -177,7 +177,7 @@ def ask(path, request):
     context = ssl.create_default_context(cafile=f"{secrets}/ca.crt")
     context.load_cert_chain(f"{secrets}/client.crt", f"{secrets}/client.key")
     address = next(r["outputs"]["address"] for r in deployment["resources"] if r.get("node") == "node2")
-    connection = http.client.HTTPSConnection(address, 2379, timeout=10, context=context)
+    connection = http.client.HTTPSConnection(address, 2379, timeout=60, context=context)
     connection.request("POST", path, json.dumps(request))
     with connection.getresponse() as response:
         return json.load(response)

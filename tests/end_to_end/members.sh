@@ -17,7 +17,7 @@ ask() { # NODE PATH BODY
     address=$(field "['resources']" | python3 -c "import ast, sys
 print(next(r['outputs']['address'] for r in ast.literal_eval(sys.stdin.read()) if r.get('node') == '$1'))")
     secrets=$MEMORIES_STATE_DIR/secrets/$id
-    curl -sS --max-time 10 --cacert "$secrets/ca.crt" --cert "$secrets/client.crt" --key "$secrets/client.key" \
+    curl -sS --max-time 60 --cacert "$secrets/ca.crt" --cert "$secrets/client.crt" --key "$secrets/client.key" \
         --connect-to "$1:2379:$address:2379" "https://$1:2379$2" -d "$3"
 }
 

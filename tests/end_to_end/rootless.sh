@@ -59,7 +59,7 @@ status() { memories status "$1" --json; }
 is_running() { [ "$(field "$(status "$1")" "d['status']")" = running ]; }
 is_stopped() { [ "$(field "$(status "$1")" "d['status']")" = stopped ]; }
 holder_of() { cut -d ' ' -f 1 "$MEMORIES_STATE_DIR/local/$1/rootless/lock"; }
-api_answers() { curl -fsS --max-time 5 -o /dev/null "http://$1/healthz" 2>/dev/null; }
+api_answers() { curl -fsS --max-time 20 -o /dev/null "http://$1/healthz" 2>/dev/null; }
 
 # lose_namespaces ID - as a restart of the machine does it: the process that keeps them is killed
 lose_namespaces() {
@@ -73,7 +73,7 @@ delete_all_of() {
     machine_names "$1" >"$test_dir/names"
     machine_has "$test_dir/names" process port file
     expect 0 memories delete "$1"
-    wait_until 10 no_process_of "$test_dir/names"
+    wait_until 30 no_process_of "$test_dir/names"
     machine_is_clean "$test_dir/names"
 }
 no_process_of() { ! machine_traces "$1" | grep -q '^process '; }
@@ -86,10 +86,10 @@ walk_consensus() {
     # By the loopback address that status tells, with the deployment's certificate and not without.
     address=$(field "$now" "d['members'][0]['address']")
     secrets=$MEMORIES_STATE_DIR/secrets/$id
-    health=$(curl -sS --max-time 8 --cacert "$secrets/ca.crt" --cert "$secrets/client.crt" --key "$secrets/client.key" \
+    health=$(curl -sS --max-time 60 --cacert "$secrets/ca.crt" --cert "$secrets/client.crt" --key "$secrets/client.key" \
         "$address/health")
     contains "$health" '"health":"true"'
-    ! curl -sS --max-time 8 -k "$address/health" 2>/dev/null || fail "$address answers without a certificate"
+    ! curl -sS --max-time 60 -k "$address/health" 2>/dev/null || fail "$address answers without a certificate"
     lose_namespaces "$id"
     delete_all_of "$id"
 }

@@ -30,8 +30,11 @@ holds() {
 }
 is_running() { holds 'd["status"] == "running"' status; }
 member_of() { printf '%s' "next(m for m in d['members'] if m['name'] == '$1')"; }
-# roles, as one line
-members() { pick '" ".join(m["name"] + "=" + m["node_id"] for m in d["members"])' "$(status)"; }
+# who is who, as one line, when each node has told
+members() {
+    wait_until 60 holds 'all(m["node_id"] for m in d["members"])' status
+    pick '" ".join(m["name"] + "=" + m["node_id"] for m in d["members"])' "$document"
+}
 
 # engine NODE PATH [CURL_OPTION…] - asks a node's engine as the deployment's client
 engine() {
@@ -40,7 +43,7 @@ engine() {
     connect=$(pick "next(r['outputs']['address'] for r in d['resources'] if r.get('node') == '$node')" \
         "$(memories show "$id" --json)")
     case $node in worker-*) node=worker ;; esac # workers share a certificate
-    curl -sS --max-time 30 --cacert "$secrets/ca.crt" --cert "$secrets/client.crt" --key "$secrets/client.key" \
+    curl -sS --max-time 60 --cacert "$secrets/ca.crt" --cert "$secrets/client.crt" --key "$secrets/client.key" \
         --connect-to "$node:2376:$connect:2376" "$@" "https://$node:2376$path"
 }
 engine_pid() { pgrep -f "dockerd --config-file [^ ]*$test_dir[^ ]*$id/nodes/$1/"; }
@@ -49,7 +52,7 @@ supervisor_pid() { pgrep -f "memories-node [^ ]*$test_dir[^ ]*$id/nodes/$1"; }
 # answers ADDRESS… - whether each serves HTTP
 answers() {
     for address in "$@"; do
-        curl -sS --max-time 3 -o /dev/null "http://$address/" 2>"$test_dir/curl" || return 1
+        curl -sS --max-time 20 -o /dev/null "http://$address/" 2>"$test_dir/curl" || return 1
     done
 }
 # addresses SERVICE - where it is published

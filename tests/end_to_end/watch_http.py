@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """watch_http.py - which of some addresses answer, all the time: watch_http.py RESULT ADDRESS…
 
-Asks them one after the other, again and again, until SIGTERM. RESULT has, as JSON, how many rounds there were ("rounds"), how
+Asks them one after the other, again and again, until SIGTERM; those that are to go stand before those that come, for then
+no round can miss both one that has gone meanwhile and the one that had come before that. RESULT has, as JSON, how many rounds there were ("rounds"), how
 many addresses answered in the worst of them ("fewest"), and how often each did not ("failures").
 """
 import http.client
@@ -13,7 +14,7 @@ import time
 
 
 def answers(address):
-    connection = http.client.HTTPConnection(address, timeout=1)
+    connection = http.client.HTTPConnection(address, timeout=10)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200

@@ -81,7 +81,7 @@ size_t count_left_processes(void);
 #define wait_until(condition)                                                  \
     do {                                                                       \
         for (int waited_ = 0; !(condition); waited_++) {                       \
-            ck_assert_msg(waited_ < 2000, "never came true: %s", #condition);  \
+            ck_assert_msg(waited_ < 12000, "never came true: %s", #condition);  \
             pause_ms(5);                                                       \
         }                                                                      \
     } while (0)

@@ -124,15 +124,15 @@ START_TEST(nodes_reach_each_other_and_the_firewall_holds)
     ck_assert_ptr_null(ask(NULL, one.access_address, 9500));
     ck_assert_ptr_null(ask(NULL, one.access_address, 9999));
     /* In the same subnet, and across. */
-    ck_assert(says(one.space, three.private_address, 9000, "node3"));
-    ck_assert(says(two.space, three.private_address, 9000, "node3"));
-    ck_assert(says(two.space, three.private_address, 9500, "node3"));
+    wait_until(says(one.space, three.private_address, 9000, "node3"));
+    wait_until(says(two.space, three.private_address, 9000, "node3"));
+    wait_until(says(two.space, three.private_address, 9500, "node3"));
     ck_assert_ptr_null(ask(one.space, three.private_address, 9500));
     ck_assert_ptr_null(ask(one.space, three.private_address, 9999));
-    ck_assert(says(one.space, "127.0.0.1", 9999, "") && says(one.space, one.private_address, 9999, "node1"));
+    wait_until(says(one.space, "127.0.0.1", 9999, "") && says(one.space, one.private_address, 9999, "node1"));
     /* By access address, in the own subnet too. */
-    ck_assert(says(one.space, three.access_address, 8000, "node3"));
-    ck_assert(says(one.space, two.access_address, 8000, "node2"));
+    wait_until(says(one.space, three.access_address, 8000, "node3"));
+    wait_until(says(one.space, two.access_address, 8000, "node2"));
     if (system("command -v ping >/dev/null 2>&1") == 0)
         ck_assert(pings(one.space, two.private_address) && pings(two.space, three.private_address));
 
@@ -153,12 +153,12 @@ START_TEST(new_rules_take_effect_on_running_nodes)
     AUTO_FREE char *opened = spec_of(1, PORTS, OPEN_NETWORK);
     deployed_plan(&deployed, opened);
     deployed_batch(&deployed, SLOT_UPDATE, LOCAL_NETWORK_TYPE, MEMORIES_STATE_READY);
-    ck_assert(says(NULL, one.access_address, 9999, "node1"));
+    wait_until(says(NULL, one.access_address, 9999, "node1"));
     AUTO_FREE char *closed = spec_of(1, PORTS, NETWORK);
     deployed_plan(&deployed, closed);
     deployed_batch(&deployed, SLOT_UPDATE, LOCAL_NETWORK_TYPE, MEMORIES_STATE_READY);
     ck_assert_ptr_null(ask(NULL, one.access_address, 9999));
-    ck_assert(says(NULL, one.access_address, 8000, "node1"));
+    wait_until(says(NULL, one.access_address, 8000, "node1"));
     deployed_destroy(&deployed);
     check_nothing_left(&deployed);
     deployed_close(&deployed);
@@ -180,10 +180,10 @@ START_TEST(a_subnet_can_be_added_and_removed)
     deployed_batch(&deployed, SLOT_UPDATE, LOCAL_NETWORK_TYPE, MEMORIES_STATE_READY);
     if (system("command -v ping >/dev/null 2>&1") == 0)
         ck_assert(pings(one.space, "10.0.3.1"));
-    ck_assert(says(NULL, one.access_address, 9999, "node1")); /* no firewall at all */
+    wait_until(says(NULL, one.access_address, 9999, "node1")); /* no firewall at all */
     deployed_plan(&deployed, fewer);
     deployed_batch(&deployed, SLOT_UPDATE, LOCAL_NETWORK_TYPE, MEMORIES_STATE_READY);
-    ck_assert(says(NULL, one.access_address, 8000, "node1"));
+    wait_until(says(NULL, one.access_address, 8000, "node1"));
     if (system("command -v ping >/dev/null 2>&1") == 0)
         ck_assert(!pings(one.space, "10.0.3.1"));
     deployed_destroy(&deployed);
@@ -236,12 +236,12 @@ START_TEST(two_deployments_may_have_the_same_addresses)
     wait_until(says(NULL, a.access_address, 8000, "node1") && says(NULL, b.access_address, 8000, "node1"));
     deployed_batch(&first, SLOT_STOP, LOCAL_NODE_TYPE, MEMORIES_STATE_STOPPED);
     ck_assert(!says(NULL, a.access_address, 8000, "node1"));
-    ck_assert(says(NULL, b.access_address, 8000, "node1"));
+    wait_until(says(NULL, b.access_address, 8000, "node1"));
     wait_until(says(b2.space, b.private_address, 9000, "node1"));
     deployed_destroy(&first);
     AUTO_FREE char *left = traces(&first);
     ck_assert_str_eq(left, "");
-    ck_assert(says(NULL, b.access_address, 8000, "node1"));
+    wait_until(says(NULL, b.access_address, 8000, "node1"));
     deployed_destroy(&second);
     check_nothing_left(&second);
     deployed_close(&first);
@@ -480,7 +480,7 @@ START_TEST(a_removed_node_leaves_nothing_in_the_network_of_the_others)
         ck_assert_msg(strstr(state, " n11@") && !strstr(state, " n12@"), "%s", state);
         ck_assert(!file_exists(space_path(two.space)));
         ck_assert(!file_exists(deployed_path(&deployed, "node2", "")));
-        ck_assert(says(NULL, one.access_address, 8000, "node1"));
+        wait_until(says(NULL, one.access_address, 8000, "node1"));
         deployed_batch(&second, SLOT_CREATE, LOCAL_NODE_TYPE, MEMORIES_STATE_READY);
         wait_until(says(NULL, two.access_address, 8000, "node2"));
     }

@@ -292,6 +292,7 @@ END_TEST
 int main(void)
 {
     TCase *running = tcase_create("running");
+    tcase_set_timeout(running, 60);
     tcase_add_checked_fixture(running, setup, teardown);
     tcase_add_loop_test(running, requests_are_answered, 0, (int)(sizeof exchanges / sizeof exchanges[0]));
     tcase_add_test(running, nonsense_does_no_harm);
@@ -300,11 +301,12 @@ int main(void)
     tcase_add_loop_test(running, a_signal_ends_it_cleanly, 0, 2);
     tcase_add_test(running, a_taken_port_is_an_error);
     TCase *script = tcase_create("script");
+    tcase_set_timeout(script, 60); /* Python takes its time to start on a busy machine */
     tcase_add_checked_fixture(script, setup_script, teardown);
     tcase_add_loop_test(script, requests_are_answered, 0, (int)(sizeof exchanges / sizeof exchanges[0]));
     tcase_add_test(script, a_lost_data_directory_is_unhealthy);
     TCase *alone = tcase_create("options");
-    tcase_set_timeout(alone, 30); /* a check waits 3 seconds */
+    tcase_set_timeout(alone, 60); /* a check waits 3 seconds */
     tcase_add_loop_test(alone, options_are_checked, 0, (int)(sizeof options / sizeof options[0]));
     tcase_add_test(alone, a_check_does_not_wait_for_ever);
     tcase_add_loop_test(alone, the_environment_names_the_node, 0, 2);

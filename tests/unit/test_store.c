@@ -256,6 +256,22 @@ START_TEST(an_update_sets_what_is_given_and_nothing_else)
 }
 END_TEST
 
+START_TEST(work_ends_with_its_last_change)
+{
+    struct lease *lease = lease_new_deployment(), *next = NULL;
+    AUTO_JSON json_object *unknown = parse("{\"status\":\"failed\",\"colour\":\"red\"}");
+    ck_assert_int_eq(store_deployment_settle(store, lease, unknown, NULL), MEMORIES_INTERNAL);
+    ck_assert_int_eq(store_lease_take(store, ID, LEASE_MS, &next, NULL), MEMORIES_BUSY); /* all or nothing */
+    AUTO_JSON json_object *changes = parse("{\"status\":\"running\"}");
+    ck_assert_int_eq(store_deployment_settle(store, lease, changes, NULL), 0);
+    AUTO_JSON json_object *record = store_deployment_find(store, ID, NULL);
+    ck_assert_str_eq(json_get_string(record, "status"), "running");
+    ck_assert(!json_get_bool(record, "leased", true));
+    ck_assert_int_eq(store_lease_take(store, ID, LEASE_MS, &next, NULL), 0);
+    store_lease_release(store, next);
+}
+END_TEST
+
 START_TEST(the_audit_trail_outlives_the_deployment)
 {
     struct lease *lease = lease_new_deployment();
@@ -623,6 +639,7 @@ int main(void)
     tcase_add_loop_test(tests, what_is_not_found_is_explained, 0, ARRAY_COUNT(unfound));
     tcase_add_test(tests, ids_and_names_are_unique);
     tcase_add_test(tests, an_update_sets_what_is_given_and_nothing_else);
+    tcase_add_test(tests, work_ends_with_its_last_change);
     tcase_add_test(tests, the_audit_trail_outlives_the_deployment);
     tcase_add_test(tests, one_at_a_time);
     tcase_add_test(tests, the_lease_of_a_dead_process_is_free_at_once);
