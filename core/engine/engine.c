@@ -85,7 +85,8 @@ static json_object *type_description(const struct engine *engine, const char *ty
 
 static int64_t timeout_ms(const struct engine *engine, const char *type)
 {
-    return json_get_int(type_description(engine, type), "timeout_s", OPERATION_TIMEOUT_S) * 1000;
+    return engine->timeout_ms ? engine->timeout_ms
+                              : json_get_int(type_description(engine, type), "timeout_s", OPERATION_TIMEOUT_S) * 1000;
 }
 
 /* ---- Tasks: what the coordinator knows of one operation, or of one resource to be read ---- */
