@@ -331,7 +331,7 @@ static int redesign(struct session *session, const struct update *update, memori
         failed = session_release_check(session, blueprint.spec, update->replaced, update->force_new_cluster, error);
     /* Where no certificates can be made, nothing is to be on record that needs them. */
     if (!failed && runs)
-        failed = session_prepare_secrets(session, blueprint.choices, error);
+        failed = secrets_prepare_for(session->secrets, blueprint.spec, blueprint.choices, error);
     json_object *changes = failed ? NULL : changes_of(session, update, &blueprint, membership);
     if (!failed && !changes)
         failed = error_no_memory(error);
