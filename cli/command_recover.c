@@ -41,7 +41,8 @@ static int print_found(struct session *session, json_object *list)
     static const char *const headings[] = { "DEPLOYMENT", "TYPE", "RESOURCES", "ON RECORD", "NODES", NULL };
     size_t count = json_object_array_length(list), unknown = 0;
     if (!count) {
-        puts("Nothing is there that memories has made.");
+        const char *region = session->settings.region;
+        printf("Nothing is there that memories has made%s%s.\n", region ? " in " : "", region ? region : "");
         return EXIT_OK;
     }
     struct table *table = table_new(headings);

@@ -55,13 +55,31 @@ static char *absolute_path(const char *path)
     return here ? text_format("%s/%s", here, path) : NULL;
 }
 
+#define OPERATION_TIMEOUT "MEMORIES_OPERATION_TIMEOUT_S"
+#define OPERATION_TIMEOUT_MAX_S 86400
+
+static int read_operation_timeout(int64_t *timeout_ms, memories_error **error)
+{
+    const char *text = environment(OPERATION_TIMEOUT);
+    char *end;
+    long seconds = text ? strtol(text, &end, 10) : 0;
+    *timeout_ms = (int64_t)seconds * 1000;
+    if (!text || (!*end && seconds > 0 && seconds <= OPERATION_TIMEOUT_MAX_S))
+        return 0;
+    error_set(error, MEMORIES_INVALID, "\"%s\" is no number of seconds from 1 to %d", text, OPERATION_TIMEOUT_MAX_S);
+    error_where(error, OPERATION_TIMEOUT);
+    error_hint(error, "unset it to wait as long as the provider thinks fit");
+    return MEMORIES_INVALID;
+}
+
 memories_context *memories_context_new(const struct memories_context_options *options, memories_error **error)
 {
     struct memories_context_options known = MEMORIES_CONTEXT_OPTIONS_INIT;
     if (options)
         memcpy(&known, options, options->size < sizeof known ? options->size : sizeof known);
+    int64_t operation_timeout_ms;
     AUTO_FREE char *state_dir = known.state_dir ? strdup(known.state_dir) : default_state_dir(error);
-    if (!state_dir)
+    if (!state_dir || read_operation_timeout(&operation_timeout_ms, error))
         return NULL;
     memories_context *context = calloc(1, sizeof *context);
     if (context) {
@@ -69,6 +87,7 @@ memories_context *memories_context_new(const struct memories_context_options *op
         context->state_dir = absolute_path(state_dir);
         context->plugin_path = known.plugin_path ? strdup(known.plugin_path) : NULL;
         context->on_event = known.on_event;
+        context->operation_timeout_ms = operation_timeout_ms;
         context->user_data = known.user_data;
     }
     if (!context || !context->state_dir || (known.plugin_path && !context->plugin_path)) {

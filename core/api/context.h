@@ -22,6 +22,7 @@ struct memories_context {
     memories_event_fn *on_event;
     void *user_data;
     pthread_mutex_t event_lock; /* held round on_event: events come from several threads, one at a time */
+    int64_t operation_timeout_ms; /* in place of what providers say of their types; 0: as they say */
     atomic_int cancel; /* set by memories_cancel, by anybody; cleared when a call begins */
     json_object *isolated; /* names of plugins that get processes of their own: {"local": true}, or NULL */
     struct store *store;

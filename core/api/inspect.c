@@ -24,9 +24,13 @@ static json_object *ask_topology(struct session *session, memories_error **error
         error_set(error, MEMORIES_UNSUPPORTED, "topology %s has no status", session->topology->name);
         return NULL;
     }
+    AUTO_ERROR memories_error *problem = NULL;
     if (call_document(session->topology, &session->environment, "status", session->topology->ops.topology.status,
-                      request, &answer, error))
+                      request, &answer, &problem)) {
+        if (!session_refuse_lost_secrets(session, error))
+            error_move(error, STEAL(problem));
         return NULL;
+    }
     if (answer && json_object_is_type(answer, json_type_object))
         return answer;
     json_object_put(answer);

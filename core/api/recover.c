@@ -82,7 +82,21 @@ static json_object *new_entry(memories_context *context, const char *id, const c
     return STEAL(entry);
 }
 
-/* [{"deployment_id", "type", "provider", "recorded", "resources"}], in the order of ids. */
+static int by_id(const void *one, const void *other)
+{
+    return strcmp(json_get_string(*(json_object *const *)one, "deployment_id"),
+                  json_get_string(*(json_object *const *)other, "deployment_id"));
+}
+
+/* Of a plugin's document: what it leaves out comes first. */
+static int by_key(const void *one, const void *other)
+{
+    const char *keys[] = { json_get_string(*(json_object *const *)one, "key"),
+                           json_get_string(*(json_object *const *)other, "key") };
+    return strcmp(keys[0] ? keys[0] : "", keys[1] ? keys[1] : "");
+}
+
+/* [{"deployment_id", "type", "provider", "recorded", "resources"}], in the order of ids and keys. */
 static json_object *by_deployment(memories_context *context, json_object *resources, const char *provider)
 {
     AUTO_JSON json_object *entries = json_object_new_object();
@@ -101,6 +115,9 @@ static json_object *by_deployment(memories_context *context, json_object *resour
         if (json_add(json_get_array(entry, "resources"), json_ref(resource)))
             return NULL;
     }
+    json_object_array_sort(list, by_id);
+    for (size_t i = 0; i < json_count(list); i++)
+        json_object_array_sort(json_get_array(json_object_array_get_idx(list, i), "resources"), by_key);
     return STEAL(list);
 }
 
@@ -135,6 +152,7 @@ struct recovery {
     const memories_config *config;
     struct blueprint blueprint;
     json_object *adopted; /* resources, as the store has them */
+    bool is_whole;        /* nothing is missing */
     memories_error **error;
 };
 
@@ -175,9 +193,11 @@ static int require_found(const struct recovery *recovery, json_object *answer)
 {
     const struct session *session = recovery->session;
     if (!json_count(json_get_array(answer, "resources"))) {
-        error_set(recovery->error, MEMORIES_NOT_FOUND, "provider %s has nothing of %s", session->provider->name,
-                  session->id);
-        error_hint(recovery->error, "list what is there with: memories recover --provider %s", session->provider->name);
+        const char *place = json_get_string(answer, "place");
+        error_set(recovery->error, MEMORIES_NOT_FOUND, "provider %s has nothing of %s%s%s", session->provider->name,
+                  session->id, place ? " in " : "", place ? place : "");
+        error_hint(recovery->error, "%slist what is there with: memories recover --provider %s",
+                   place ? "look elsewhere, or " : "", session->provider->name);
         return MEMORIES_NOT_FOUND;
     }
     if (!session->provider->ops.provider.prepare || json_get_object(answer, "choices"))
@@ -209,28 +229,36 @@ static int find(struct recovery *recovery)
     return recovery->adopted ? 0 : MEMORIES_FAILED;
 }
 
-static json_object *adopted_by_key(const struct recovery *recovery)
+/* Notes each of `resources` that is not among `others`, in words round the deployment's id; *count: how many. */
+static int note_others(struct recovery *recovery, json_object *resources, json_object *others, const char *before,
+                       const char *after, size_t *count)
 {
-    AUTO_JSON json_object *index = json_object_new_object();
-    for (size_t i = 0; i < json_count(recovery->adopted); i++) {
-        json_object *resource = json_object_array_get_idx(recovery->adopted, i);
-        if (json_set(index, json_get_string(resource, "key"), json_ref(resource)))
-            return NULL;
+    AUTO_JSON json_object *keys = json_object_new_object();
+    int failed = keys ? 0 : MEMORIES_NO_MEMORY;
+    for (size_t i = 0; !failed && i < json_count(others); i++)
+        failed = json_set_bool(keys, json_get_string(json_object_array_get_idx(others, i), "key"), true);
+    if (failed)
+        return error_no_memory(recovery->error);
+    *count = 0;
+    for (size_t i = 0; !failed && i < json_count(resources); i++) {
+        const char *key = json_get_string(json_object_array_get_idx(resources, i), "key");
+        if (json_get(keys, key))
+            continue;
+        *count += 1;
+        failed = note(recovery, key, text_format("%s%s%s", before, recovery->session->id, after));
     }
-    return STEAL(index);
+    return failed;
 }
 
-static int note_missing(struct recovery *recovery)
+static int note_missing_and_more(struct recovery *recovery)
 {
-    AUTO_JSON json_object *there = adopted_by_key(recovery);
-    json_object *wanted = recovery->blueprint.resources;
-    int failed = there ? 0 : error_no_memory(recovery->error);
-    for (size_t i = 0; !failed && i < json_count(wanted); i++) {
-        const char *key = json_get_string(json_object_array_get_idx(wanted, i), "key");
-        if (!json_get(there, key))
-            failed =
-                note(recovery, key, text_format("is not there: memories resume %s makes it", recovery->session->id));
-    }
+    json_object *wanted = recovery->blueprint.resources, *there = recovery->adopted;
+    size_t missing = 0, more;
+    int failed = note_others(recovery, wanted, there, "is not there: memories resume ", " makes it", &missing);
+    recovery->is_whole = !missing;
+    if (!failed)
+        failed = note_others(recovery, there, wanted, "is not in the configuration: memories update ",
+                             " FILE would remove it", &more);
     return failed;
 }
 
@@ -252,14 +280,26 @@ static int note_changed(struct recovery *recovery, json_object *resource, json_o
 
 /* ---- Certificates ---- */
 
-static bool needs_secrets(json_object *spec)
+static bool is_there(const struct recovery *recovery, const char *node)
 {
-    json_object *nodes = json_get_array(spec, "nodes");
+    for (size_t i = 0; i < json_count(recovery->adopted); i++) {
+        const char *of = json_get_string(json_object_array_get_idx(recovery->adopted, i), "node");
+        if (node && of && !strcmp(of, node))
+            return true;
+    }
+    return false;
+}
+
+/* As long as no node has any, new ones can be made. */
+static bool has_secrets(const struct recovery *recovery)
+{
+    json_object *nodes = json_get_array(recovery->blueprint.spec, "nodes");
     for (size_t i = 0; i < json_count(nodes); i++) {
         json_object *node = json_object_array_get_idx(nodes, i);
         json_object *files = json_get_array(json_get_object(node, "bootstrap"), "files");
         for (size_t k = 0; k < json_count(files); k++)
-            if (json_get_string(json_object_array_get_idx(files, k), "secret"))
+            if (json_get_string(json_object_array_get_idx(files, k), "secret") &&
+                is_there(recovery, json_get_string(node, "name")))
                 return true;
     }
     return false;
@@ -298,12 +338,12 @@ static int borrow_client(struct recovery *recovery)
     return 0;
 }
 
-/* *known: "whole", "borrowed" (without the authority's key), "lost", or "none": none are needed. */
+/* *known: "whole", "borrowed" (without the authority's key), "lost", or "none": there are none yet. */
 static int recover_secrets(struct recovery *recovery, json_object *found, const char **known)
 {
     struct session *session = recovery->session;
     *known = "none";
-    if (!needs_secrets(recovery->blueprint.spec))
+    if (!has_secrets(recovery))
         return 0;
     int failed = keep_secrets(recovery, found);
     if (failed)
@@ -345,7 +385,7 @@ static int compare(struct recovery *recovery, const char **secrets_known)
         failed = names ? note_changed(recovery, resource, names) : 0;
     }
     if (!failed)
-        failed = note_missing(recovery);
+        failed = note_missing_and_more(recovery);
     return failed ? failed : recover_secrets(recovery, json_get_object(answer, "secrets"), secrets_known);
 }
 
@@ -376,6 +416,7 @@ static json_object *new_record(const struct recovery *recovery, const char *secr
     const struct session *session = recovery->session;
     const struct blueprint *blueprint = &recovery->blueprint;
     const char *goal = is_stopped(recovery) ? "stopped" : "running";
+    const char *status = recovery->is_whole ? goal : "interrupted";
     AUTO_JSON json_object *record = json_object_new_object();
     json_object *recovered = json_object_new_object(), *config = recovery->config->config;
     int64_t now = clock_now_ms();
@@ -384,7 +425,7 @@ static json_object *new_record(const struct recovery *recovery, const char *secr
         json_set_string(recovered, "secrets", secrets_known) || json_set_string(record, "id", session->id) ||
         json_set_string(record, "name", recovery->config->name) ||
         json_set_string(record, "topology", recovery->config->topology) ||
-        json_set_string(record, "provider", recovery->config->provider) || json_set_string(record, "status", goal) ||
+        json_set_string(record, "provider", recovery->config->provider) || json_set_string(record, "status", status) ||
         json_set_string(record, "goal", goal) ||
         json_set_int(record, "created_at_ms", created_at(session->id, recovery->config)) ||
         json_set_int(record, "updated_at_ms", now) || json_set_int(record, "generation", 1) ||

@@ -268,7 +268,7 @@ int session_set_goal(struct session *session, const char *goal, const char *stat
 /* ---- Secrets ---- */
 
 /* Making others in their place would lock us out of nodes that have the old ones. */
-static int refuse_lost_secrets(struct session *session, memories_error **error)
+int session_refuse_lost_secrets(struct session *session, memories_error **error)
 {
     const char *known = json_get_string(json_get_object(session->record, "recovered"), "secrets");
     AUTO_FREE char *directory = context_secrets_directory(session->context, session->id);
@@ -283,7 +283,7 @@ static int refuse_lost_secrets(struct session *session, memories_error **error)
 
 int session_prepare_secrets(struct session *session, memories_error **error)
 {
-    int lost = refuse_lost_secrets(session, error);
+    int lost = session_refuse_lost_secrets(session, error);
     return lost ? lost
                 : secrets_prepare_for(session->secrets, json_get_object(session->record, "spec"),
                                       json_get_object(session->record, "choices"), error);
@@ -394,6 +394,7 @@ static void fill_engine(struct session *session)
                                        .environment = &session->environment,
                                        .on_event = on_engine_event,
                                        .user_data = session,
+                                       .timeout_ms = session->context->operation_timeout_ms,
                                        .generation_floor = generation_floor(session->record),
                                        .max_unavailable = (uint32_t)json_get_int(rollout, "max_unavailable", 0) };
 }

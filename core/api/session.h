@@ -54,6 +54,8 @@ void session_audit(struct session *session, const char *event, json_object *deta
 /* An event of this session. */
 void session_say(struct session *session, uint32_t kind, const char *operation, const char *text);
 
+/* Of a deployment that was recovered without its certificates: refuses what needs them. */
+int session_refuse_lost_secrets(struct session *session, memories_error **error);
 /* Certificates for all nodes of the recorded spec, made where missing. */
 int session_prepare_secrets(struct session *session, memories_error **error);
 

@@ -321,11 +321,17 @@ static int redesign(struct session *session, const struct update *update, memori
 {
     struct blueprint blueprint = { 0 };
     AUTO_JSON json_object *membership = NULL;
-    int failed = design_with_members(session, update, &membership, &blueprint, error);
+    bool runs = !strcmp(json_get_string(session->record, "goal"), "running");
+    int failed = runs ? session_refuse_lost_secrets(session, error) : 0;
+    if (!failed)
+        failed = design_with_members(session, update, &membership, &blueprint, error);
     if (!failed && !update->replaced)
         failed = check_remakes(session, blueprint.spec, blueprint.resources, error);
     if (!failed)
         failed = session_release_check(session, blueprint.spec, update->replaced, update->force_new_cluster, error);
+    /* Where no certificates can be made, nothing is to be on record that needs them. */
+    if (!failed && runs)
+        failed = secrets_prepare_for(session->secrets, blueprint.spec, blueprint.choices, error);
     json_object *changes = failed ? NULL : changes_of(session, update, &blueprint, membership);
     if (!failed && !changes)
         failed = error_no_memory(error);

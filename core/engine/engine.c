@@ -85,7 +85,8 @@ static json_object *type_description(const struct engine *engine, const char *ty
 
 static int64_t timeout_ms(const struct engine *engine, const char *type)
 {
-    return json_get_int(type_description(engine, type), "timeout_s", OPERATION_TIMEOUT_S) * 1000;
+    return engine->timeout_ms ? engine->timeout_ms
+                              : json_get_int(type_description(engine, type), "timeout_s", OPERATION_TIMEOUT_S) * 1000;
 }
 
 /* ---- Tasks: what the coordinator knows of one operation, or of one resource to be read ---- */
@@ -102,7 +103,7 @@ struct task {
     uint32_t no_room; /* answers CAPACITY so far */
     size_t waits_for; /* operations not done yet */
     bool held;        /* its unit has not been released */
-    bool awaited;     /* refresh: one that is pending is asked for again until it isn't */
+    bool awaited;     /* refresh: it is wanted, so that it is asked for again while it is pending */
     bool begun;       /* its start was reported */
     int64_t due_ms;   /* not before (retry, poll) */
     int64_t deadline_ms;
@@ -345,6 +346,25 @@ static void judge_answers(struct job *job)
     }
 }
 
+/* Whether nothing can have come of a creation: where there was no room nothing did, and what was refused at the first try
+ * under its token was never begun. */
+static bool is_refused(const struct task *task, const memories_error *error)
+{
+    if (task->operation->kind != OPERATION_CREATE)
+        return false;
+    switch (memories_error_code(error)) {
+    case MEMORIES_CAPACITY:
+        return true;
+    case MEMORIES_INVALID:
+    case MEMORIES_DENIED:
+    case MEMORIES_QUOTA:
+    case MEMORIES_UNSUPPORTED:
+        return task->attempt == 1;
+    default:
+        return false;
+    }
+}
+
 static int write_outcomes(struct job *job, memories_error **error)
 {
     const struct engine *engine = job->executor->engine;
@@ -356,15 +376,17 @@ static int write_outcomes(struct job *job, memories_error **error)
         const struct operation_answer *answer = &job->answers[i];
         const struct task *task = job->tasks[i];
         bool settled = !answer->error && is_settled(task->operation->kind, answer->state);
+        bool refused = answer->error && !job->poll && is_refused(task, answer->error);
         if (job->poll && !answer->error && !settled)
             continue; /* nothing new */
         if (job->poll && answer->error && may_pass(answer->error) && clock_monotonic_ms() <= task->deadline_ms)
             continue; /* the operation itself has not failed */
         outcomes[count++] = (struct journal_outcome){ .sequence = task->sequence,
                                                       .key = task->key,
-                                                      .state = answer->error ? NULL
-                                                               : settled     ? engine_state_name(answer->state)
-                                                                             : "pending",
+                                                      .state = refused         ? "planned"
+                                                               : answer->error ? NULL
+                                                               : settled       ? engine_state_name(answer->state)
+                                                                               : "pending",
                                                       .outputs = answer->outputs,
                                                       .error = answer->error,
                                                       .keep_doubt = !answer->error && !settled };
@@ -761,18 +783,29 @@ static bool in_doubt(json_object *resource, enum operation_kind kind)
     return doubt && !strcmp(doubt, operation_name(kind));
 }
 
-/* What a read found, in the store's words. An update of unknown result stays in doubt: reading can't tell. A creation
- * of unknown result that can't be seen may be invisible for a while: it is begun again under its token. */
-static const char *found_state(json_object *resource, uint32_t state, bool *keep_doubt)
+/* Whether a resource has never been seen; one that is not in doubt either was refused, so that it is not there. */
+static bool is_unmade(json_object *resource)
 {
-    bool gone = state == MEMORIES_STATE_ABSENT;
-    *keep_doubt = !gone && (state == MEMORIES_STATE_PENDING || in_doubt(resource, OPERATION_UPDATE));
+    return !strcmp(json_get_string(resource, "state"), "planned");
+}
+
+static bool was_refused(json_object *resource)
+{
+    return is_unmade(resource) && !json_get_string(resource, "doubt");
+}
+
+/* What a read found, in the store's words. An update of unknown result stays in doubt: reading can't tell. So does a
+ * creation of unknown result that can't be seen, for it may be invisible for a while. */
+static const char *found_state(json_object *resource, uint32_t state, bool wanted, bool *keep_doubt)
+{
+    bool gone = state == MEMORIES_STATE_ABSENT, unseen = is_unmade(resource) || in_doubt(resource, OPERATION_CREATE);
+    *keep_doubt =
+        gone ? unseen : state == MEMORIES_STATE_PENDING || in_doubt(resource, OPERATION_UPDATE);
     if (!gone)
         return engine_state_name(state);
-    if (in_doubt(resource, OPERATION_DELETE))
-        return "absent";
-    bool made = strcmp(json_get_string(resource, "state"), "planned") != 0;
-    return made && !in_doubt(resource, OPERATION_CREATE) ? "lost" : "planned";
+    if (unseen)
+        return wanted || !was_refused(resource) ? "planned" : "absent";
+    return in_doubt(resource, OPERATION_DELETE) ? "absent" : "lost";
 }
 
 struct refresh {
@@ -783,11 +816,16 @@ struct refresh {
     memories_error **error;
 };
 
+static json_object *resource_of(const struct refresh *refresh, const struct task *task)
+{
+    return json_object_array_get_idx(refresh->resources, (size_t)(task - refresh->executor.tasks));
+}
+
 static int note_found(struct refresh *refresh, struct task *task, const struct operation_answer *answer)
 {
-    json_object *resource = json_object_array_get_idx(refresh->resources, (size_t)(task - refresh->executor.tasks));
+    json_object *resource = resource_of(refresh, task);
     bool keep_doubt;
-    const char *state = found_state(resource, answer->state, &keep_doubt);
+    const char *state = found_state(resource, answer->state, task->awaited, &keep_doubt);
     json_object *outputs = json_get(resource, "outputs");
     bool same = !strcmp(state, json_get_string(resource, "state")) &&
                 (!answer->outputs || json_equal(answer->outputs, outputs)) &&
@@ -818,6 +856,9 @@ static void settle_read(struct refresh *refresh, struct task *task, struct opera
                         struct moment moment)
 {
     struct executor *executor = &refresh->executor;
+    /* Who may not make something may often not look for it either. */
+    if (memories_error_code(answer->error) == MEMORIES_DENIED && was_refused(resource_of(refresh, task)))
+        operation_answer_clear(answer);
     bool waits = !answer->error && answer->state == MEMORIES_STATE_PENDING && task->awaited;
     if (waits && moment.now_ms > task->deadline_ms)
         answer->error = still_pending(executor->engine, task);

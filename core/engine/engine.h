@@ -39,6 +39,7 @@ struct engine {
     /* Between groups of changed nodes when max_unavailable is set: waits until the whole works again. May be NULL. */
     int (*gate)(void *user_data, memories_error **error);
     uint32_t max_unavailable; /* nodes updated or replaced at one time; 0: no limit */
+    int64_t timeout_ms; /* for one operation; 0: what the provider says of its type */
     uint32_t attempts; /* tries of one operation; 0: the default (6) */
     uint32_t generation_floor; /* as in plan.h */
 };

@@ -247,6 +247,16 @@ static bool same_type(const struct item *item)
     return !strcmp(json_get_string(item->wanted, "type"), json_get_string(item->recorded, "type"));
 }
 
+/* One that has not been seen is begun again as it was. What is wanted otherwise by now is another one: the first, if it
+ * came into being after all, must not stay behind. */
+static void judge_unmade(struct planner *planner, struct item *item, const char *doubt)
+{
+    compare_inputs(planner, item);
+    item->repeats = item->fate == FATE_KEEP && same_type(item) && (!doubt || !strcmp(doubt, "create"));
+    item->fate = item->repeats || !doubt ? FATE_CREATE : FATE_REPLACE;
+    item->reason = "was not finished";
+}
+
 static void judge(struct planner *planner, struct item *item)
 {
     const char *state = json_get_string(item->recorded, "state");
@@ -257,10 +267,7 @@ static void judge(struct planner *planner, struct item *item)
         item->fate = FATE_CREATE;
         item->reason = "is not there";
     } else if (!strcmp(state, "planned")) {
-        compare_inputs(planner, item);
-        item->repeats = item->fate == FATE_KEEP && same_type(item);
-        item->fate = FATE_CREATE;
-        item->reason = "was not finished";
+        judge_unmade(planner, item, doubt);
     } else if (!strcmp(state, "lost")) {
         item->fate = FATE_CREATE;
         item->reason = "has disappeared";

@@ -74,8 +74,8 @@ instance=$(aws_ask 'next(one["id"] for one in state["instance"] if one["tags"]["
 on_record() { "$aws_program" show "$1" --audit | grep -q "$2"; }
 "$aws_program" delete plain >"$test_dir/host.out" 2>&1 &
 host=$!
-wait_until 30 on_record plain "subnet/[a-z0-9/-]*: it is still in use by eni-[0-9a-f]* ($instance)"
-wait_until 30 on_record plain "firewall: it is still in use by eni-[0-9a-f]* ($instance)"
+wait_until 30 on_record plain "subnet/[a-z0-9/-]*: it is still in use by the network interface eni-[0-9a-f]* of the instance $instance"
+wait_until 30 on_record plain "firewall: it is still in use by the network interface eni-[0-9a-f]* of the instance $instance"
 expect 0 "$aws_program" delete guest
 wait $host || fail "$(cat "$test_dir/host.out")"
 aws_is state '{}'
@@ -86,9 +86,53 @@ vpc=$(aws_ask 'state["vpc"][0]["id"]')
 aws_steer stranger "{\"vpc\": \"$vpc\"}"
 "$aws_program" delete plain >"$test_dir/host.out" 2>&1 &
 host=$!
-wait_until 30 on_record plain "network: it is still in use by sg-00000000000000bad:"
+wait_until 30 on_record plain "network: it is still in use by the security group sg-[0-9a-f]*: of somebody else's, named stranger"
 aws_steer stranger '{}'
 wait $host || fail "$(cat "$test_dir/host.out")"
+aws_is state '{}'
+
+# When the time is over, what holds it is named, and the rest goes later. Three at once: each waits for something else.
+for name in interface named inside; do
+    aws_config $name ''
+    aws_deploy 0 $name
+    of_it() { aws_ask 'next(one["id"] for one in state["'"$1"'"] if one["tags"].get("memories-deployment") == '"'$id')"; }
+    id=$("$aws_program" show $name --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
+    case $name in
+    interface) aws_steer stranger "{\"vpc\": \"$(of_it vpc)\", \"subnet\": \"$(of_it subnet)\", \"group\": \"$(of_it securityGroup)\"}" ;;
+    named) aws_steer stranger "{\"vpc\": \"$(of_it vpc)\", \"group\": \"$(of_it securityGroup)\"}" ;;
+    inside) aws_steer stranger "{\"vpc\": \"$(of_it vpc)\"}" ;;
+    esac
+done
+expect 3 env MEMORIES_OPERATION_TIMEOUT_S=soon "$aws_program" delete inside
+contains "$err" "MEMORIES_OPERATION_TIMEOUT_S: \"soon\" is no number of seconds from 1 to 86400"
+gives_up() {
+    code=0
+    MEMORIES_OPERATION_TIMEOUT_S=2 "$aws_program" delete "$1" >"$test_dir/$1.out" 2>&1 || code=$?
+    echo $code >"$test_dir/$1.code"
+}
+those=
+for name in interface named inside; do
+    gives_up $name &
+    those="$those $!"
+done
+# shellcheck disable=SC2086 # a list
+wait $those
+told_at_last() { # told_at_last NAME TEXT…
+    name=$1
+    shift
+    equal "$(cat "$test_dir/$name.code")" 1
+    for text in "$@"; do grep -qE "$text" "$test_dir/$name.out" || fail "$text is not in $(cat "$test_dir/$name.out")"; done
+    contains "$(cat "$test_dir/$name.out")" "remove what uses it"
+    expect 0 "$aws_program" list
+    contains "$out" $name
+}
+lambda="the network interface eni-[0-9a-f]+ of the account amazon-aws: AWS Lambda VPC ENI-stranger"
+told_at_last interface "subnet/[^ ]*: it is still in use by $lambda" "firewall: it is still in use by $lambda"
+told_at_last named "firewall: it is still in use by the security group sg-[0-9a-f]+: of somebody else's, named stranger"
+told_at_last inside "network: it is still in use by the security group sg-[0-9a-f]+: of somebody else's, named stranger"
+aws_is 'len(state["vpc"]), "instance" in state' '(3, False)'
+aws_steer stranger '{}'
+for name in interface named inside; do expect 0 "$aws_program" delete $name; done
 aws_is state '{}'
 
 # ---- Addresses: the private one stays, the public one does not ----

@@ -50,7 +50,7 @@ contains "$out" "node1 ready"
 contains "$err" "memories recover DEPLOYMENT FILE"
 aws_is 'len(calls)' 9
 expect 0 memories recover --provider aws --region eu-central-1
-contains "$out" "Nothing is there that memories has made."
+contains "$out" "Nothing is there that memories has made in eu-central-1."
 expect 4 memories show "$id"
 
 expect 0 memories recover "$id" "$test_dir/watched.yaml"
@@ -92,11 +92,48 @@ aws_is state '{}'
 # ---- Wrong ones ----
 
 expect 4 memories recover standalone-aws-20260225-123456 "$test_dir/watched.yaml"
-contains "$err" "provider aws has nothing of standalone-aws-20260225-123456"
+contains "$err" "provider aws has nothing of standalone-aws-20260225-123456 in us-west-2 of the account 123456789012"
 expect 3 memories recover consensus-aws-20260225-123456 "$test_dir/watched.yaml"
 contains "$err" "is no deployment of topology standalone on provider aws"
 expect 2 memories recover standalone-aws-20260225-123456
 contains "$err" "needs FILE"
+
+# ---- Cut off while it was made: what is there goes on record, and the rest is made ----
+
+aws_config plain ''
+last() { memories __complete delete '' | cut -f 1 | tail -n 1; }
+expect 137 env MEMORIES_CRASH_AT=20 "$aws_program" deploy --no-wait "$test_dir/plain.yaml"
+aws_is '"vpc" in state, "instance" in state' '(True, False)'
+id=$(last)
+forget_everything
+expect 0 memories recover "$id" "$test_dir/plain.yaml"
+contains "$err" "node/node1: is not there: memories resume $id makes it"
+equal "$out" "Recovered deployment $id: interrupted"
+expect 0 memories list
+contains "$out" "interrupted"
+expect 0 "$aws_program" resume "$id" --no-wait
+aws_is 'sorted((kind, len(things)) for kind, things in state.items())' "[('instance', 1), ('internetGateway', 1), ('securityGroup', 1), ('subnet', 1), ('vpc', 1)]"
+unchanged "$id" "$test_dir/plain.yaml"
+
+# ---- Two in a region: each is its own ----
+
+expect 0 "$aws_program" deploy --no-wait "$test_dir/plain.yaml"
+other=$(memories __complete delete '' | cut -f 1 | grep -vx "$id")
+forget_everything
+expect 0 memories recover --provider aws
+for one in "$id" "$other"; do printf '%s\n' "$out" | grep -q "^$one  *standalone  *5  *no  *node1 ready$" || fail "no $one in $out"; done
+sed 's/us-west-2/eu-central-1/' "$test_dir/plain.yaml" >"$test_dir/elsewhere.yaml"
+expect 4 memories recover "$other" "$test_dir/elsewhere.yaml"
+contains "$err" "provider aws has nothing of $other in eu-central-1 of the account 123456789012"
+contains "$err" "look elsewhere"
+for one in "$other" "$id"; do
+    expect 0 memories recover "$one" "$test_dir/plain.yaml"
+    equal "$out" "Recovered deployment $one: running"
+done
+expect 0 memories delete "$other"
+aws_is '{thing["tags"]["memories-deployment"] for kind in ("vpc", "instance") for thing in state[kind]}' "{'$id'}"
+expect 0 memories delete "$id"
+aws_is state '{}'
 
 # ---- Nodes without public addresses, behind a NAT gateway ----
 
@@ -112,10 +149,23 @@ AWS_REGION=eu-central-1 aws_is state '{}'
 
 # ---- A cluster: its members' certificates are found on them, its authority's key is not ----
 
-if command -v etcd >/dev/null; then
-    cat >"$test_dir/consensus.yaml" <<'END'
+cat >"$test_dir/consensus.yaml" <<'END'
 {topology: consensus, provider: aws, config: {region: us-west-2, consensus: {algorithm: raft, min_nodes: 3}}}
 END
+# Before any node had one, none are lost.
+aws_steer faults '[{"action": "RunInstances", "kind": "refuse", "count": 0}]'
+expect 1 "$aws_program" deploy --no-wait --keep-on-failure "$test_dir/consensus.yaml"
+aws_steer faults '[]'
+id=$(last)
+forget_everything
+expect 0 memories recover "$id" "$test_dir/consensus.yaml"
+case $err in *certificates*) fail "none were made: $err" ;; esac
+expect 0 "$aws_program" resume "$id" --no-wait
+aws_is 'len(state["instance"])' 3
+expect 0 memories delete "$id"
+aws_is state '{}'
+
+if command -v etcd >/dev/null; then
     expect 0 memories deploy "$test_dir/consensus.yaml"
     id=$(identity)
     original=$MEMORIES_STATE_DIR
@@ -131,6 +181,8 @@ END
     aws_forget
     expect 1 memories update "$id" "$test_dir/larger.yaml"
     contains "$err" "the key to sign one is not on this machine"
+    expect 0 memories status "$id"
+    unchanged "$id" "$test_dir/consensus.yaml"
     aws_is '[call for call in calls if not call.startswith(("Describe", "Get", "List"))]' "[]"
 
     # With the key from where it was deployed nothing is lost.

@@ -899,6 +899,43 @@ START_TEST(what_has_no_outputs_is_deleted_by_its_inputs)
 }
 END_TEST
 
+/* What was refused is not there: who may not look for it either can remove the rest. After a first try whose answer was
+ * lost nobody knows. */
+START_TEST(what_was_refused_need_not_be_looked_for)
+{
+    if (_i == 1)
+        cloud_fault(FAULT_LOSE, "create", "fw", 1, MEMORIES_TRANSIENT);
+    cloud_fault(FAULT_REFUSE, "create", "fw", 1, _i == 2 ? MEMORIES_FAILED : MEMORIES_DENIED);
+    ck_assert_int_eq(run_wish(&three, false, NULL), _i == 2 ? MEMORIES_FAILED : MEMORIES_DENIED);
+    cloud_fault(FAULT_REFUSE, "read", "fw", 1, MEMORIES_DENIED);
+    AUTO_ERROR memories_error *error = NULL;
+    ck_assert_int_eq(run_wish(NULL, false, &error), _i ? MEMORIES_DENIED : 0);
+    if (_i)
+        run(NULL, false);
+    expect_world(NULL, false);
+}
+END_TEST
+
+/* Wanted otherwise before anybody has seen whether it was made: it is removed first, as soon as it can be seen. */
+START_TEST(what_is_in_doubt_and_wanted_otherwise_does_not_stay_behind)
+{
+    struct wish other = three;
+    other.cidr = "10.9.0.0/16";
+    engine.attempts = 1;
+    cloud_fault(FAULT_LOSE, "create", "net", 1, MEMORIES_TIMEOUT);
+    ck_assert_int_eq(run_wish(&three, false, NULL), MEMORIES_TIMEOUT);
+    ck_assert_uint_eq(cloud_count(), 1);
+    cloud_fault(FAULT_HIDE, "read", "net", 1, 0);
+    if (_i) { /* its removal is not known to have been done either */
+        cloud_fault(FAULT_REFUSE, "destroy", "net", 1, MEMORIES_TIMEOUT);
+        ck_assert_int_eq(run_wish(&other, false, NULL), MEMORIES_TIMEOUT);
+        cloud_fault(FAULT_HIDE, "read", "net", 1, 0);
+    }
+    run(_i == 2 ? &three : &other, false);
+    expect_world(_i == 2 ? &three : &other, false);
+}
+END_TEST
+
 START_TEST(tokens_are_what_they_are_made_of)
 {
     char token[41], other[41];
@@ -1052,6 +1089,8 @@ int main(void)
     tcase_add_test(tests, a_provider_can_read_all_types_together);
     tcase_add_test(tests, what_has_no_outputs_is_read_by_its_inputs);
     tcase_add_test(tests, what_has_no_outputs_is_deleted_by_its_inputs);
+    tcase_add_loop_test(tests, what_was_refused_need_not_be_looked_for, 0, 3);
+    tcase_add_loop_test(tests, what_is_in_doubt_and_wanted_otherwise_does_not_stay_behind, 0, 3);
     tcase_add_test(tests, tokens_are_what_they_are_made_of);
     suite_add_tcase(suite, tests);
     TCase *deaths = tcase_create("deaths");

@@ -148,12 +148,20 @@ static int set_home(struct discovery *discovery)
            json_set_string(discovery->home, "partition", aws_partition_of(discovery->region)->id);
 }
 
+/* NULL: no memory. */
+static const char *place_of(const struct discovery *discovery)
+{
+    return plugin_format(discovery->call, "%s of the account %s", discovery->region,
+                         json_get_string(discovery->home, "account"));
+}
+
 static int32_t find_marked(struct discovery *discovery, const char *deployment, json_object *result)
 {
     int32_t code = take_snapshot(discovery, deployment);
     if (code)
         return code;
     discovery->failed |= set_home(discovery);
+    discovery->failed |= json_set_string(result, "place", place_of(discovery));
     for (size_t i = 0; i < ARRAY_COUNT(marked); i++) {
         json_object *items = discovery->snapshot->lists[marked[i].list].items;
         for (size_t k = 0; k < json_count(items); k++)

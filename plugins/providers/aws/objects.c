@@ -531,19 +531,20 @@ int32_t objects_create(struct objects *objects)
 /* What may still hold something: lists of what stands in it, or uses it. */
 static const struct holder {
     const char *type, *member; /* of what is held; its id */
-    const char *action, *filter, *list, *id;
+    const char *filter, *action, *list, *id, *noun;
 } holder_lists[] = {
-    { "aws.vpc", "id", "DescribeNetworkInterfaces", "vpc-id", "networkInterfaceSet", "networkInterfaceId" },
-    { "aws.vpc", "id", "DescribeSubnets", "vpc-id", "subnetSet", "subnetId" },
-    { "aws.vpc", "id", "DescribeSecurityGroups", "vpc-id", "securityGroupInfo", "groupId" },
-    { "aws.vpc", "id", "DescribeRouteTables", "vpc-id", "routeTableSet", "routeTableId" },
-    { "aws.vpc", "id", "DescribeInternetGateways", "attachment.vpc-id", "internetGatewaySet", "internetGatewayId" },
-    { "aws.subnet", "id", "DescribeNetworkInterfaces", "subnet-id", "networkInterfaceSet", "networkInterfaceId" },
-    { "aws.security_group", "id", "DescribeNetworkInterfaces", "group-id", "networkInterfaceSet",
-      "networkInterfaceId" },
-    { "aws.security_group", "id", "DescribeSecurityGroups", "ip-permission.group-id", "securityGroupInfo", "groupId" },
-    { "aws.internet_gateway_attachment", "vpc", "DescribeNetworkInterfaces", "vpc-id", "networkInterfaceSet",
-      "networkInterfaceId" },
+#define INTERFACES "DescribeNetworkInterfaces", "networkInterfaceSet", "networkInterfaceId", "network interface"
+#define GROUPS "DescribeSecurityGroups", "securityGroupInfo", "groupId", "security group"
+    { "aws.vpc", "id", "vpc-id", INTERFACES },
+    { "aws.vpc", "id", "vpc-id", "DescribeSubnets", "subnetSet", "subnetId", "subnet" },
+    { "aws.vpc", "id", "vpc-id", GROUPS },
+    { "aws.vpc", "id", "vpc-id", "DescribeRouteTables", "routeTableSet", "routeTableId", "route table" },
+    { "aws.vpc", "id", "attachment.vpc-id", "DescribeInternetGateways", "internetGatewaySet", "internetGatewayId",
+      "internet gateway" },
+    { "aws.subnet", "id", "subnet-id", INTERFACES },
+    { "aws.security_group", "id", "group-id", INTERFACES },
+    { "aws.security_group", "id", "ip-permission.group-id", GROUPS },
+    { "aws.internet_gateway_attachment", "vpc", "vpc-id", INTERFACES },
 };
 #define HOLDERS_TOLD 5
 
@@ -560,18 +561,33 @@ static bool goes_along(json_object *item)
     return along;
 }
 
+/* What is known of who needs it: what it is attached to, whose it is, and what it is called. An interface that a service of
+ * AWS has made is said to be for what in its description. */
+static void tell_user(struct plugin_text *text, json_object *item)
+{
+    json_object *attachment = json_get_object(item, "attachment");
+    const char *description = json_get_string(item, "description");
+    const char *name = tag_of(json_get_array(item, "tagSet"), "Name");
+    const char *const known[][2] = { { " of the instance ", json_get_string(attachment, "instanceId") },
+                                     { " of the account ", json_get_string(attachment, "instanceOwnerId") },
+                                     { ": ", description ? description : json_get_string(item, "groupDescription") },
+                                     { ", named ", name ? name : json_get_string(item, "groupName") } };
+    bool of_instance = known[0][1] && *known[0][1];
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++)
+        if (known[i][1] && *known[i][1] && !(i == 1 && of_instance))
+            plugin_text_printf(text, "%s%s", known[i][0], known[i][1]);
+}
+
 static void tell_holders(struct plugin_text *text, const struct holder *holder, json_object *items)
 {
     size_t told = 0;
     for (size_t i = 0; i < json_count(items) && told < HOLDERS_TOLD; i++) {
         json_object *item = json_at(items, i);
         const char *id = json_get_string(item, holder->id);
-        const char *instance = json_get_string(json_get_object(item, "attachment"), "instanceId");
         if (!id || goes_along(item))
             continue;
-        plugin_text_printf(text, "%s%s", text->length ? ", " : "", id);
-        if (instance && *instance)
-            plugin_text_printf(text, " (%s)", instance);
+        plugin_text_printf(text, "%sthe %s %s", text->length ? ", " : "", holder->noun, id);
+        tell_user(text, item);
         told++;
     }
 }

@@ -2,7 +2,7 @@
 aws_tests = tests/end_to_end/aws_booted.sh tests/end_to_end/aws_calls.sh tests/end_to_end/aws_capacity.sh \
 	tests/end_to_end/aws_doctor.sh tests/end_to_end/aws_fault.sh tests/end_to_end/aws_kit.sh \
 	tests/end_to_end/aws_life.sh tests/end_to_end/aws_moto.sh tests/end_to_end/aws_plan.sh \
-	tests/end_to_end/aws_policy.sh tests/end_to_end/aws_recover.sh tests/end_to_end/aws_schema.sh \
+	tests/end_to_end/aws_policy.sh tests/end_to_end/aws_recover.sh tests/end_to_end/aws_recover_swarmed.sh tests/end_to_end/aws_schema.sh \
 	tests/end_to_end/aws_simulator.sh tests/end_to_end/aws_swarmed.sh tests/end_to_end/aws_walk.sh
 TESTS += $(aws_tests)
 EXTRA_DIST += $(aws_tests) tests/aws.sh tests/end_to_end/aws_walk.py tests/machine/make_root.sh

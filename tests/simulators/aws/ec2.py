@@ -536,9 +536,10 @@ def CreateTags(world, parameters):
 def DescribeNetworkInterfaces(world, parameters):
     def view(interface):
         return {"networkInterfaceId": interface["id"], "subnetId": interface["subnet"], "vpcId": interface["vpc"],
-                "privateIpAddress": interface["address"], "status": "in-use", "description": "",
+                "privateIpAddress": interface["address"], "status": "in-use", "description": interface.get("description", ""),
                 "groupSet": [{"groupId": group} for group in interface["groups"]],
-                "attachment": {"instanceId": interface["instance"], "status": "attached"}}
+                "attachment": {"instanceId": interface["instance"], "status": "attached",
+                               "instanceOwnerId": world.settings["account"] if interface["instance"] else "amazon-aws"}}
 
     things = interfaces(world)
     return pages(world, parameters, [view(one) for one in select(parameters, things, view)], "networkInterfaceSet")

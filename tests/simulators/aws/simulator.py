@@ -10,7 +10,9 @@ AKIASIMULATOR with the secret "simulated secret".
 
 A test steers it at /simulator/…: PUT faults (faults.py), PUT settings (world.py), PUT metrics ([[namespace, name, instance,
 seconds ago, value]]), PUT logs ([[group, stream, seconds ago, text]]), PUT policy (a document of IAM), GET calls, DELETE
-calls, GET state, GET world (what state leaves out, too), DELETE world, PUT stranger ({"vpc": id}), GET held (faults.py), GET
+calls, GET state, GET world (what state leaves out, too), DELETE world, PUT stranger ({"vpc": id}: a security group of
+somebody else's in there, {"vpc": id, "group": id}: one whose rules name that group, {"vpc": id, "subnet": id, "group": id}: an
+interface; {}: they are gone), GET held (faults.py), GET
 requests, GET actions (that are simulated), GET permissions (that were needed; policy.py). It ends when its standard input is
 closed. With --machines the instances are machines that run their user data (machines.py), with --machine-root booted ones that
 ask their metadata service for it (metadata.py).
@@ -278,7 +280,7 @@ class Handler(BaseHTTPRequestHandler):
                 account.latency_s = given.pop("latency", account.latency_s * 1000) / 1000
                 account.settings.update(given)
             elif path.endswith("/stranger"):
-                self.set_stranger(given.get("vpc"))
+                self.set_stranger(given)
             elif path.endswith("/metrics"):
                 account.metrics += [(space, name, (("InstanceId", instance),), account.now() - ago, value)
                                     for space, name, instance, ago, value in given]
@@ -288,12 +290,20 @@ class Handler(BaseHTTPRequestHandler):
                 self.add_logs(given)
         self.reply(200, "", "text/plain")
 
-    def set_stranger(self, vpc):
-        """A security group in the VPC that somebody else has made; None: it is gone."""
-        self.account.region = "us-west-2"
-        self.account.kind("securityGroup").pop("sg-00000000000000bad", None)
-        if vpc:
-            self.account.add("securityGroup", "sg", id="sg-00000000000000bad", vpc=vpc, name="stranger", description="", rules=[])
+    def set_stranger(self, given):
+        """Something that somebody else has made."""
+        account, vpc, group = self.account, given.get("vpc"), given.get("group")
+        account.region = "us-west-2"
+        if "subnet" in given:
+            account.add("networkInterface", "eni", subnet=given["subnet"], vpc=vpc, address="10.0.0.99", groups=[group], public=False,
+                        instance=None, until=None, description="AWS Lambda VPC ENI-stranger")
+        elif vpc:
+            rules = [["tcp", "22", "22", group]] if group else []
+            account.add("securityGroup", "sg", vpc=vpc, name="stranger", description="of somebody else's", rules=rules)
+        for kind, mark in (("securityGroup", ("name", "stranger")), ("networkInterface", ("instance", None))):
+            for thing in [] if given else list(account.kind(kind).values()):
+                if thing[mark[0]] == mark[1]:
+                    del account.kind(kind)[thing["id"]]
 
     def add_logs(self, given):
         self.account.region = "us-west-2"
