@@ -620,6 +620,22 @@ START_TEST(a_service_that_always_fails_is_an_error_after_a_while)
 }
 END_TEST
 
+START_TEST(a_network_that_is_stuck_is_named_with_its_node)
+{
+    swarmed_open_formed(1, 1, NO_SERVICES);
+    fake_swarm.failing = "web";
+    fake_swarm.failure = "network sandbox join failed: error creating vxlan interface: file exists";
+    swarmed_plan(1, 1, "'services':[{'name':'web','image':'web:1','replicas':1,'placement':{'node':'worker-1'}}]");
+    expect_step("1 services are made", "network memories\ncreate web\n");
+    expect_step("0 of 1 tasks of service web run", "");
+    swarmed_elapsed_ms = 30001;
+    expect_error(MEMORIES_FAILED, "web",
+                 "0 of 1 tasks of service web run: network sandbox join failed: error creating vxlan interface: file exists",
+                 "Docker's network on worker-1 is stuck; make the node anew: memories heal swarmed-local-20260225-123456 "
+                 "--node worker-1");
+}
+END_TEST
+
 START_TEST(nodes_that_come_back_bring_failed_tasks)
 {
     swarmed_open_formed(1, 2, NO_SERVICES);
@@ -824,6 +840,7 @@ int main(void)
     tcase_add_test(test_case, an_update_is_waited_for);
     tcase_add_test(test_case, an_update_that_fails_is_an_error);
     tcase_add_test(test_case, a_service_that_always_fails_is_an_error_after_a_while);
+    tcase_add_test(test_case, a_network_that_is_stuck_is_named_with_its_node);
     tcase_add_test(test_case, nodes_that_come_back_bring_failed_tasks);
     tcase_add_test(test_case, the_time_that_nodes_took_to_come_is_not_the_services);
     tcase_add_test(test_case, a_service_without_room_is_an_error_in_the_end);

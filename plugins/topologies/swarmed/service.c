@@ -382,6 +382,7 @@ struct tally {
     bool troubled;       /* a task has failed, or was lost */
     bool is_pending;     /* a task waits for a node that can take it */
     const char *problem; /* what the last one said */
+    const char *at;      /* the node on which it failed; NULL: on none, or on one that is not of the deployment */
     json_object *addresses;
 };
 
@@ -432,9 +433,13 @@ static int count_task(struct swarm *swarm, struct tally *tally, json_object *tas
     const char *said = json_get_string(json_get_object(task, "Status"), "Err");
     if (is_trouble(state)) {
         tally->troubled = true;
-        tally->problem = said && *said ? said : tally->problem;
+        if (said && *said) {
+            tally->problem = said;
+            tally->at = node ? node->name : NULL;
+        }
     } else if (task_is_wanted(task) && !strcmp(state, "pending") && said && *said) {
         tally->problem = said; /* "no suitable node (…)" */
+        tally->at = NULL;
         tally->is_pending = true;
     }
     if (!task_is_wanted(task) || strcmp(state, "running"))
@@ -571,6 +576,17 @@ static int64_t complete_for_ms(struct swarm *swarm)
     return now_ms - since_ms;
 }
 
+/* An engine that was ended at the wrong moment may keep a network of its containers half made, and then no task can be in it
+ * again (github.com/moby/libnetwork/issues/1765). */
+static const char *advice(struct swarm *swarm, const struct tally *tally)
+{
+    static const char stuck[] = "network sandbox join failed";
+    if (!tally->at || strncmp(tally->problem, stuck, strlen(stuck)) != 0)
+        return "look at its image, command and placement";
+    return plugin_format(swarm->call, "Docker's network on %s is stuck; make the node anew: memories heal %s --node %s",
+                         tally->at, swarm->deployment, tally->at);
+}
+
 static int32_t await_service(struct swarm *swarm, const struct tally *tally)
 {
     const char *name = json_get_string(tally->service, "name");
@@ -583,7 +599,7 @@ static int32_t await_service(struct swarm *swarm, const struct tally *tally)
         return code;
     bool comes_back = swarm->reason && !strcmp(swarm->reason, "start");
     if (tally->problem && complete_for_ms(swarm) > (tally->running || comes_back ? STUCK_MS : FAILING_MS))
-        return plugin_fail(swarm->call, MEMORIES_FAILED, name, "look at its image, command and placement",
+        return plugin_fail(swarm->call, MEMORIES_FAILED, name, advice(swarm, tally),
                            "%lld of %lld tasks of service %s run: %s", (long long)tally->running,
                            (long long)tally->wanted, name, tally->problem);
     swarm_wait(swarm, "%lld of %lld tasks of service %s run%s%s", (long long)tally->running, (long long)tally->wanted,
