@@ -290,7 +290,7 @@ END_TEST
 #define MANY 200
 START_TEST(many_nodes_are_made_once)
 {
-    static char storage[MANY][16];
+    static char storage[MANY][24];
     const char *names[MANY], *addresses[MANY];
     for (int i = 0; i < MANY; i++) {
         snprintf(storage[i], sizeof storage[i], "node/node%d", i + 1);
