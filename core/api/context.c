@@ -121,9 +121,24 @@ void context_begin(memories_context *context)
     atomic_store(&context->cancel, 0);
 }
 
+static int make_state_dir(memories_context *context, memories_error **error)
+{
+    AUTO_ERROR memories_error *problem = NULL;
+    int failed = directory_make(context->state_dir, 0700, &problem);
+    if (!failed)
+        return 0;
+    if (!memories_error_hint(problem))
+        error_hint(&problem, "name another directory for what is on record: --state-dir, or MEMORIES_STATE_DIR");
+    /* "Not found" is for what was asked for. */
+    if (failed == MEMORIES_NOT_FOUND)
+        failed = problem->code = MEMORIES_FAILED;
+    error_move(error, STEAL(problem));
+    return failed;
+}
+
 struct store *context_store(memories_context *context, memories_error **error)
 {
-    if (!context->store && directory_make(context->state_dir, 0700, error) == 0)
+    if (!context->store && make_state_dir(context, error) == 0)
         context->store = store_open(context->state_dir, error);
     return context->store;
 }
@@ -190,7 +205,7 @@ int context_open_provider(memories_context *context, const memories_config *conf
         error_hint(error, "name it: --provider aws, say");
         return MEMORIES_INVALID;
     }
-    int failed = directory_make(context->state_dir, 0700, error);
+    int failed = make_state_dir(context, error);
     struct http_client *http = failed ? NULL : context_http(context, error);
     questions->provider = http ? context_provider(context, config->provider, config->config, error) : NULL;
     if (!questions->provider)

@@ -133,8 +133,14 @@ static int parse_range(const char *start, const char *end, uint32_t period_s, st
     range->start_ms = range->end_ms - 3600 * 1000;
     if (start && clock_parse(start, &range->start_ms))
         return error_set(error, MEMORIES_INVALID, "the start \"%s\" is not a time like 2026-02-24T00:00:00Z", start);
-    if (range->start_ms >= range->end_ms)
-        return error_set(error, MEMORIES_INVALID, "the start is not before the end");
+    if (range->start_ms >= range->end_ms) {
+        char first[CLOCK_TEXT_BYTES], last[CLOCK_TEXT_BYTES];
+        clock_format(range->start_ms, 0, first);
+        clock_format(range->end_ms, 0, last);
+        error_set(error, MEMORIES_INVALID, "the start, %s, is not before the end, %s", first, last);
+        error_hint(error, "without an end it is now, and without a start an hour before the end");
+        return MEMORIES_INVALID;
+    }
     if ((range->end_ms - range->start_ms) / 1000 / range->period_s <= POINTS_MAX)
         return 0;
     error_set(error, MEMORIES_INVALID, "more than %d points", POINTS_MAX);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,9 +104,13 @@ static int check_directory(const char *path, memories_error **error)
         return error_set_errno(error, errno, "can't use %s", path);
     if (!S_ISDIR(info.st_mode))
         return error_set(error, MEMORIES_CONFLICT, "%s is not a directory", path);
-    if (info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH))) {
+    if (info.st_uid != geteuid()) {
+        struct passwd *owner = getpwuid(info.st_uid);
+        return error_set(error, MEMORIES_DENIED, "%s belongs to %s", path, owner ? owner->pw_name : "another user");
+    }
+    if (info.st_mode & (S_IWGRP | S_IWOTH)) {
         error_set(error, MEMORIES_DENIED, "%s can be written by others", path);
-        error_hint(error, "it must belong to you and have mode 0700: chmod go-w %s", path);
+        error_hint(error, "its mode must be 0700: chmod go-w %s", path);
         return MEMORIES_DENIED;
     }
     return 0;

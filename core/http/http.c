@@ -49,6 +49,7 @@ struct transfer {
     size_t header_count;
     size_t max_bytes;
     bool too_large;
+    long timeout_ms;
     char words[CURL_ERROR_SIZE];
     struct transfer *next, *previous; /* previous: in `active` only */
 };
@@ -249,7 +250,7 @@ static int set_up(struct transfer *transfer, const struct memories_http_request 
         return error_no_memory(error);
     set_safety(easy);
     set_body(transfer, request);
-    long timeout = request->timeout_ms ? (long)request->timeout_ms : TIMEOUT_MS;
+    long timeout = transfer->timeout_ms = request->timeout_ms ? (long)request->timeout_ms : TIMEOUT_MS;
     curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
     curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout < CONNECT_TIMEOUT_MS ? timeout : CONNECT_TIMEOUT_MS);
     /* One connection carries all requests to a host that speaks HTTP/2, which shows with TLS only: without it, requests
@@ -327,6 +328,16 @@ static const char *find_request_id(const char *const *headers)
     return NULL;
 }
 
+/* curl's own words have the time that has passed in them, or tell of a name that it did not get round to looking up. */
+static void tell_timeout(struct transfer *transfer)
+{
+    curl_off_t connected_us = 0;
+    curl.easy_getinfo(transfer->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+    long connect_ms = transfer->timeout_ms < CONNECT_TIMEOUT_MS ? transfer->timeout_ms : CONNECT_TIMEOUT_MS;
+    snprintf(transfer->words, sizeof transfer->words, "no %s within %ld ms", connected_us ? "answer" : "connection",
+             connected_us ? transfer->timeout_ms : connect_ms);
+}
+
 /* "Failed to connect to HOST port 1 after 3 ms: …": with a time in it the same failure would be news each time. */
 static void leave_out_time(char *words)
 {
@@ -341,7 +352,10 @@ static void fill_failure(struct transfer *transfer, CURLcode result)
 {
     struct memories_http_response *response = transfer->response;
     response->error_code = code_of(transfer, result);
-    leave_out_time(transfer->words);
+    if (result == CURLE_OPERATION_TIMEDOUT)
+        tell_timeout(transfer);
+    else
+        leave_out_time(transfer->words);
     const char *words = transfer->too_large                ? "the reply is larger than allowed"
                         : result == CURLE_SEND_FAIL_REWIND ? "the connection was closed before an answer came"
                         : *transfer->words                 ? transfer->words

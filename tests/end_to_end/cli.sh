@@ -51,6 +51,13 @@ contains "$err" 'config.fake_nodes: expected a whole number, found "many"'
 contains "$err" 'config.bogus'
 expect 3 memories deploy "$three" --topology ''
 expect 4 memories deploy "$test_dir/nothing.yaml"
+for directory in /proc/nowhere /etc/passwd /etc/passwd/below; do
+    expect 1 memories list --state-dir $directory
+    contains "$err" "$directory"
+    contains "$err" "name another directory for what is on record: --state-dir, or MEMORIES_STATE_DIR"
+done
+expect 2 memories metrics box --start 2126-02-25T12:00:00Z --end 2126-02-25T11:00:00Z
+contains "$err" "the start, 2126-02-25T12:00:00Z, is not before the end, 2126-02-25T11:00:00Z"
 expect 4 memories stop nothing
 expect 1 memories deploy "$three" --set 'fake.fail=[{operation: create, key: node/node2, code: denied}]'
 contains "$err" "memories: node/node2: the fake provider was told to fail (denied)"

@@ -148,6 +148,8 @@ START_TEST(failures_have_their_code)
     ck_assert_int_eq(responses.items[0].status, 0);
     ck_assert_int_eq(responses.items[0].error_code, failures[_i].code);
     ck_assert_ptr_nonnull(responses.items[0].error);
+    if (failures[_i].code == MEMORIES_TIMEOUT)
+        ck_assert_str_eq(responses.items[0].error, "no answer within 200 ms");
     http_responses_free(&responses);
     http_server_stop(server);
 }
