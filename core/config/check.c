@@ -44,10 +44,22 @@ static void add_finding(struct findings *findings, const char *path, const char 
     error_chain(&findings->first, error);
 }
 
+/* What belongs beside `config`, given in it, as `--set provider=…` does; NULL for every other problem. The caller's. */
+static char *hint_beside(const char *path, const char *message)
+{
+    static const char *const names[] = { "topology", "provider", "name" }, below[] = "config.";
+    const char *name = path && !strncmp(path, below, strlen(below)) ? path + strlen(below) : "";
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        if (!strcmp(name, names[i]) && message && strstr(message, "is not a known key"))
+            return text_format("it stands beside `config` in a file; on the command line give it with --%s", name);
+    return NULL;
+}
+
 static void add_problem(const char *path, json_object *value, const char *message, const char *hint, void *user_data)
 {
     (void)value;
-    add_finding(user_data, path, message, hint);
+    AUTO_FREE char *beside = hint_beside(path, message);
+    add_finding(user_data, path, message, beside ? beside : hint);
 }
 
 /* ---- Networks ---------------------------------------------------------------------------------------------------- */

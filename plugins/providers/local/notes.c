@@ -26,6 +26,18 @@ int notes_add(json_object *notes, const char *where, const char *format, ...)
     return json_set_string(note, "where", where) | json_set_string(note, "text", text);
 }
 
+/* The disk that a directory is on, or will be: it may not be there before the first deployment. */
+static void look_at_disk(const char *directory, struct statvfs *disk)
+{
+    AUTO_FREE char *path = strdup(directory);
+    while (path && *path && statvfs(path, disk)) {
+        char *slash = strrchr(path, '/');
+        *(slash ? slash : path) = '\0';
+    }
+    if (!path || !*path)
+        statvfs("/", disk);
+}
+
 void machine_describe(struct machine *machine, const char *state_dir, bool has_namespaces)
 {
     static struct utsname system; /* the same in every call */
@@ -33,9 +45,7 @@ void machine_describe(struct machine *machine, const char *state_dir, bool has_n
     struct sysinfo memory = { 0 };
     struct statvfs disk = { 0 };
     sysinfo(&memory);
-    /* The directory may not be there before the first deployment. */
-    if (statvfs(state_dir, &disk))
-        statvfs("/", &disk);
+    look_at_disk(state_dir, &disk);
     *machine = (struct machine){
         .processors = sysconf(_SC_NPROCESSORS_ONLN),
         .memory_gb = (double)memory.totalram * memory.mem_unit / BYTES_PER_GB,
