@@ -304,9 +304,18 @@ static int read_command(struct session *session, int argc, char **argv)
     return check_combinations(session);
 }
 
+static bool has_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (!strcmp(argv[i], "--json"))
+            return true;
+    return false;
+}
+
 int arguments_read(struct session *session, int argc, char **argv)
 {
     session->settings.lines = DEFAULT_LINES;
+    session->settings.json_seen = has_json(argc, argv);
     int code = read_options(session, program_options, true, argc, argv);
     if (code != GO_ON)
         return code;

@@ -139,6 +139,7 @@ struct settings {
     char *start_time, *end_time; /* RFC 3339, or NULL */
     uint32_t period_seconds, interval_seconds, lines;
     uint64_t given; /* options, a bit for each enum option_id */
+    bool json_seen; /* --json stands somewhere, read or not: what is wrong in front of it is told in its form too */
     char **arguments;
     unsigned argument_count;
 };

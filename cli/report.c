@@ -121,7 +121,7 @@ static int report_formatted(const struct session *session, int exit_code, const 
     if (vasprintf(&message, format, arguments) < 0)
         message = NULL;
     const char *text = message ? message : "out of memory";
-    if (session_has(session, OPTION_JSON)) {
+    if (session_has(session, OPTION_JSON) || session->settings.json_seen) {
         json_object *json = json_object_new_object();
         json_object_object_add(json, "code", json_object_new_string(exit_code == EXIT_USAGE ? "usage" : "failed"));
         json_object_object_add(json, "message", json_object_new_string(text));

@@ -286,7 +286,17 @@ expect 3 "$m" deploy several --json
 equal "$out" ""
 json_lines
 contains "$err" '"others":['
-expect 2 "$m" deploy --json
-equal "$out" ""
-json_lines
-contains "$err" '"code":"usage"'
+while read -r arguments; do # the option may stand behind what is wrong
+    # shellcheck disable=SC2086 # words on purpose
+    expect 2 "$m" $arguments --json
+    equal "$out" ""
+    json_lines
+    contains "$err" '"code":"usage"'
+done <<END
+deploy
+nonsense
+--bogus
+list --bogus
+metrics x --start tomorrow
+scale x --worker-nodes many
+END
