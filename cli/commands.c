@@ -11,7 +11,7 @@ const struct option_description option_descriptions[OPTION_COUNT] = {
     [OPTION_KEEP_ON_FAILURE] = { "keep-on-failure", NULL, "when it fails, keep what was made for looking at it",
                                  WORDS_NONE, 'k' },
     [OPTION_WAIT] = { "wait", NULL, "return when the work is done (the default)", WORDS_NONE, 0 },
-    [OPTION_NO_WAIT] = { "no-wait", NULL, "return at once; the work goes on in the background", WORDS_NONE, 0 },
+    [OPTION_NO_WAIT] = { "no-wait", NULL, "return early; the rest of the work goes on in the background", WORDS_NONE, 0 },
     [OPTION_EVENTS] = { "events", NULL, "report progress on standard error as lines of JSON", WORDS_NONE, 0 },
     [OPTION_SPEC] = { "spec", NULL, "print the spec: the provider-neutral form, as JSON", WORDS_NONE, 0 },
     [OPTION_RESOURCES] = { "resources", NULL, "print the resources: the provider's form, as JSON", WORDS_NONE, 0 },
