@@ -88,3 +88,12 @@
   "services: [{name: a, image: x, ports: [{published: 80}, {published: 81, protocol: udp}]}, "
   "{name: b, image: x, ports: [{published: 81}, {published: 80, target: 8080}]}]",
   "config.services[1].ports[1].published", "port 80/tcp is published by service a already", "publish another port" },
+{ "swarmed", "services: [{name: a, image: x, ports: [{published: 7946}]}]", "config.services[0].ports[0].published",
+  "port 7946/tcp is what the engines themselves listen on", "publish another port" },
+{ "swarmed",
+  "{swarm: {engine_port: 2400}, services: [{name: a, image: x, ports: [{published: 2376}, {published: 2400}]}]}",
+  "config.services[0].ports[1].published", "port 2400/tcp is what the engines themselves listen on",
+  "publish another port" },
+{ "swarmed", "services: [{name: a, image: x, ports: [{published: 2377, protocol: udp}, {published: 4789, protocol: udp}]}]",
+  "config.services[0].ports[1].published", "port 4789/udp is what the engines themselves listen on",
+  "publish another port" },

@@ -17,8 +17,6 @@
 /* Addresses of one network of services: each task takes one, and each node with such a task. */
 #define POOL_SUBNET_PREFIX 20
 
-#define GOSSIP_PORT 7946
-#define VXLAN_PORT 4789
 
 /* dockerd stops its containers one after the other when they don't end by themselves. */
 #define STOP_TIMEOUT_MS 5000
@@ -302,7 +300,7 @@ int32_t swarmed_plan(struct memories_call *call, const char *request)
     if (!code)
         code = check_address_pool(&wish);
     if (!code)
-        code = plan_services(&spec, wish.managers, wish.workers);
+        code = plan_services(&spec, wish.managers, wish.workers, wish.engine_port);
     if (!code)
         code = add_network(&wish);
     if (code)

@@ -18,6 +18,7 @@ struct services {
     json_object *list; /* spec.services */
     int managers;
     int workers;
+    int engine_port;
 };
 
 static void copy(struct services *services, json_object *from, json_object *to, const char *key)
@@ -131,20 +132,33 @@ static int32_t check_room(struct services *services, json_object *asked, size_t 
                        json_get_string(asked, "name"), room, (long long)replicas);
 }
 
+/* What the engines listen on, at all addresses of their nodes. */
+static bool is_the_engines_own(const struct services *services, int64_t port, const char *protocol)
+{
+    if (!strcmp(protocol, "udp"))
+        return port == GOSSIP_PORT || port == VXLAN_PORT;
+    return port == services->engine_port || port == SWARM_PORT || port == GOSSIP_PORT;
+}
+
 static int32_t check_ports(struct services *services, json_object *asked, size_t index, json_object *owners)
 {
     json_object *ports = json_get_array(asked, "ports");
     for (size_t i = 0; i < json_count(ports); i++) {
         const char *protocol = json_get_string(json_at(ports, i), "protocol");
         int64_t port = json_get_int(json_at(ports, i), "published", 0);
-        const char *key = plugin_format(services->spec->call, "%lld/%s", (long long)port, protocol ? protocol : "tcp");
-        if (!key)
+        protocol = protocol ? protocol : "tcp";
+        const char *key = plugin_format(services->spec->call, "%lld/%s", (long long)port, protocol);
+        const char *place =
+            plugin_format(services->spec->call, "config.services[%zu].ports[%zu].published", index, i);
+        if (!key || !place)
             return plugin_no_memory(services->spec->call);
+        if (is_the_engines_own(services, port, protocol))
+            return plugin_fail(services->spec->call, MEMORIES_INVALID, place, "publish another port",
+                               "port %s is what the engines themselves listen on", key);
         const char *owner = json_get_string(owners, key);
         if (owner)
-            return plugin_fail(services->spec->call, MEMORIES_INVALID,
-                               plugin_format(services->spec->call, "config.services[%zu].ports[%zu].published", index, i),
-                               "publish another port", "port %s is published by service %s already", key, owner);
+            return plugin_fail(services->spec->call, MEMORIES_INVALID, place, "publish another port",
+                               "port %s is published by service %s already", key, owner);
         services->spec->failed |= json_set_string(owners, key, json_get_string(asked, "name"));
     }
     return MEMORIES_OK;
@@ -228,7 +242,7 @@ static int32_t add_all_asked(struct services *services, json_object *asked)
     return MEMORIES_OK;
 }
 
-int32_t plan_services(struct spec *spec, int managers, int workers)
+int32_t plan_services(struct spec *spec, int managers, int workers, int engine_port)
 {
     json_object *asked = json_get_array(spec->config, "services");
     struct services services = {
@@ -236,6 +250,7 @@ int32_t plan_services(struct spec *spec, int managers, int workers)
         .list = json_set_new_array(spec->document, "services"),
         .managers = managers,
         .workers = workers,
+        .engine_port = engine_port,
     };
     if (!services.list)
         return plugin_no_memory(spec->call);

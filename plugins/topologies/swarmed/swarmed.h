@@ -21,6 +21,8 @@
 
 #define ENGINE_PORT 2376
 #define SWARM_PORT 2377
+#define GOSSIP_PORT 7946
+#define VXLAN_PORT 4789
 
 /* The role of workers, the beginning of their names ("worker-1"), and the name in the certificate that they share. */
 #define WORKERS "worker"
@@ -44,7 +46,7 @@ int32_t swarmed_release(struct memories_call *call, const char *request);
 
 /* plan_services.c: config.services, or the three that are there by default, into spec.services with every default
  * written out. *ports gets the published ports of `protocol`, *count how many; they live until the slot returns. */
-int32_t plan_services(struct spec *spec, int managers, int workers);
+int32_t plan_services(struct spec *spec, int managers, int workers, int engine_port);
 int32_t plan_published_ports(struct spec *spec, const char *protocol, const int **ports, size_t *count);
 
 /* One node, and what its engine says. Strings live until the slot returns. */
