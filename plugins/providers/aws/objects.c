@@ -584,8 +584,8 @@ static bool goes_along(json_object *item)
     return along;
 }
 
-/* What is known of who needs it: what it is attached to, whose it is, and what it is called. An interface that a service of
- * AWS has made is said to be for what in its description. */
+/* What is known of who needs it: what it is attached to, whose it is, and what it is called. An interface that a
+ * service of AWS has made is said to be for what in its description. */
 static void tell_user(struct plugin_text *text, json_object *item)
 {
     json_object *attachment = json_get_object(item, "attachment");
@@ -711,8 +711,7 @@ static bool compose_removal(struct objects *objects, struct object *object, void
         return false;
     }
     bool filled = parameters && !object->kind->fill_destroy(object, parameters);
-    *request =
-        (struct aws_request){ object->kind->service, object->kind->destroy, filled ? STEAL(parameters) : NULL };
+    *request = (struct aws_request){ object->kind->service, object->kind->destroy, filled ? STEAL(parameters) : NULL };
     return true;
 }
 
@@ -747,8 +746,7 @@ struct change {
     int (*fill)(const struct objects *objects, const struct object *object, json_object *parameters);
 };
 
-static bool compose_change(struct objects *objects, struct object *object, void *user_data,
-                           struct aws_request *request)
+static bool compose_change(struct objects *objects, struct object *object, void *user_data, struct aws_request *request)
 {
     const struct change *change = user_data;
     AUTO_JSON json_object *parameters = json_object_new_object();

@@ -15,7 +15,7 @@
 int32_t user_data_render(struct memories_call *call, json_object *inputs, const char *const *nodes, size_t count,
                          const char **data);
 
-/* Whether it will be small enough, before there are secrets: they are as large as can be told. Failures are reported. */
+/* Whether it will be small enough, before there are secrets. Failures are reported. */
 int32_t user_data_check(struct memories_call *call, json_object *inputs, const char *node);
 
 /* Puts the secrets that an instance was given into {reference: text}: `data` is its user data as EC2 tells it. What
