@@ -366,8 +366,8 @@ static int recover_secrets(struct recovery *recovery, json_object *found, const 
     if (!borrows)
         return 0;
     return note(recovery, "certificates",
-                text_format("were found on the nodes, and the key of their authority is lost: nodes can't be "
-                            "added or made anew unless ca.key is copied to %s from the machine that deployed it",
+                text_format("were found on the nodes, and the key of their authority is lost: no node that needs "
+                            "one of its own can be added or made anew unless ca.key is copied to %s from the machine that deployed it",
                             directory ? directory : "the secrets"));
 }
 

@@ -1,6 +1,7 @@
 /* cloud_config.c - a node's bootstrap as "#cloud-config", see cloud_config.h */
 #include "plugins/common/cloud_config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "plugins/common/cleanup.h"
@@ -370,13 +371,19 @@ static void add_file(struct rendering *rendering, const char *path, const char *
     plugin_text_append(text, "}");
 }
 
+static const char *secret_of(const struct rendering *rendering, const char *reference)
+{
+    const struct cloud_config *config = rendering->config;
+    return config->stand_in ? config->stand_in(rendering->call, reference)
+                            : plugin_host->secret(rendering->call, reference, NULL);
+}
+
 /* The content stands there, or is a secret, which is asked for now. */
 static void add_asked_file(struct rendering *rendering, json_object *file)
 {
     const char *secret = json_get_string(file, "secret"), *mode = json_get_string(file, "mode");
     const char *given = json_get_string(file, "content");
-    const char *content =
-        secret ? plugin_host->secret(rendering->call, secret, NULL) : expand(rendering->call, given ? given : "");
+    const char *content = secret ? secret_of(rendering, secret) : expand(rendering->call, given ? given : "");
     if (secret && !content)
         rendering->code = MEMORIES_NOT_FOUND; /* the host has told why */
     else
@@ -449,23 +456,33 @@ int32_t cloud_config_render(struct memories_call *call, const struct cloud_confi
     return *text ? MEMORIES_OK : plugin_no_memory(call);
 }
 
+/* A part of the bootstrap that may well be what is too large. */
+static void tell_large(struct plugin_text *text, const char *kind, const char *name, size_t bytes)
+{
+    if (bytes >= 512)
+        plugin_text_printf(text, "%s%s%s (%zu bytes)", text->length ? ", " : "", kind, name ? name : "?", bytes);
+}
+
 const char *cloud_config_large_parts(struct memories_call *call, const struct cloud_config *config)
 {
     struct plugin_text text = PLUGIN_TEXT(call);
     json_object *files = json_get_array(config->bootstrap, "files");
+    json_object *commands = json_get_array(config->bootstrap, "commands");
+    json_object *services = json_get_array(config->bootstrap, "services");
     for (size_t i = 0; i < json_count(files); i++) {
         const char *content = json_get_string(json_at(files, i), "content");
-        size_t bytes = content ? strlen(content) : 0;
-        if (bytes >= 512)
-            plugin_text_printf(&text, "%s%s (%zu bytes)", text.length ? ", " : "",
-                               json_get_string(json_at(files, i), "path"), bytes);
+        tell_large(&text, "", json_get_string(json_at(files, i), "path"), content ? strlen(content) : 0);
     }
-    for (size_t i = 0; i < json_count(json_get_array(config->bootstrap, "commands")); i++) {
-        json_object *command = json_at(json_get_array(config->bootstrap, "commands"), i);
-        size_t bytes = strlen(json_object_to_json_string(command));
-        if (bytes >= 512)
-            plugin_text_printf(&text, "%scommand %zu (%zu bytes)", text.length ? ", " : "", i + 1, bytes);
+    for (size_t i = 0; i < json_count(commands); i++) {
+        char number[32];
+        snprintf(number, sizeof number, "%zu", i + 1);
+        tell_large(&text, "command ", number, strlen(json_object_to_json_string(json_at(commands, i))));
     }
+    for (size_t i = 0; i < json_count(services); i++)
+        tell_large(&text, "service ", name_of(json_at(services, i)),
+                   strlen(json_object_to_json_string(json_at(services, i))));
+    for (size_t i = 0; i < config->file_count; i++)
+        tell_large(&text, "", config->files[i].path, strlen(config->files[i].content));
     return plugin_text_take(&text);
 }
 

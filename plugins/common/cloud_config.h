@@ -27,6 +27,8 @@ struct cloud_config {
     size_t name_count;
     const char *find_place;
     json_object *bootstrap; /* of the spec, addresses in it */
+    /* Gives something as large in place of a secret, to see how large it all becomes; NULL: the secrets themselves. */
+    const char *(*stand_in)(struct memories_call *call, const char *reference);
     int64_t swap_bytes;     /* 0: none */
     /* A shell function find_data_disk that prints the device of the data disk, which is formatted if it is blank and
      * mounted as the data directory; NULL: there is no such disk. */

@@ -37,6 +37,22 @@ told 3 RunInstances InvalidParameterValue 400 "RunInstances"
 # The code counts, not the status.
 told 1 CreateSecurityGroup SecurityGroupLimitExceeded 503 "delete what is not needed"
 
+# Who may not make a role may not look for it either: what was never made does not keep the rest.
+aws_config watched 'monitoring: {metrics: [memory_usage]}'
+denied() { for action in "$@"; do printf '{"action": "%s", "kind": "error", "code": "AccessDenied", "status": 403, "count": 0},' "$action"; done; }
+faults=$(denied CreateRole GetRole ListAttachedRolePolicies CreateInstanceProfile GetInstanceProfile)
+aws_deploy 1 watched "${faults%,}"
+contains "$err" "CreateRole was refused: AccessDenied"
+aws_is state '{}'
+# Nor later, in another process.
+aws_forget
+aws_steer faults "[${faults%,}]"
+expect 1 "$aws_program" deploy --no-wait --keep-on-failure --name watched "$test_dir/watched.yaml"
+aws_is '"vpc" in state' True
+expect 0 "$aws_program" delete watched
+aws_steer faults '[]'
+aws_is state '{}'
+
 # ---- The clock, and credentials that end in the middle ----
 
 aws_steer settings '{"clock_offset_s": 900}'
@@ -103,7 +119,7 @@ for name in interface named inside; do
     inside) aws_steer stranger "{\"vpc\": \"$(of_it vpc)\"}" ;;
     esac
 done
-expect 3 env MEMORIES_OPERATION_TIMEOUT_S=soon "$aws_program" delete inside
+expect 1 env MEMORIES_OPERATION_TIMEOUT_S=soon "$aws_program" delete inside
 contains "$err" "MEMORIES_OPERATION_TIMEOUT_S: \"soon\" is no number of seconds from 1 to 86400"
 gives_up() {
     code=0
@@ -134,6 +150,25 @@ aws_is 'len(state["vpc"]), "instance" in state' '(3, False)'
 aws_steer stranger '{}'
 for name in interface named inside; do expect 0 "$aws_program" delete $name; done
 aws_is state '{}'
+
+# ---- Killed while AWS hides what it has made, and wanted otherwise then: the first one does not stay behind ----
+
+aws_config first 'network: {cidr: 10.0.0.0/16}'
+aws_config other 'network: {cidr: 10.9.0.0/16}, instance_type: t3.large'
+held() { [ "$(aws_look held)" = 1 ]; }
+for action in CreateVpc CreateSubnet RunInstances; do
+    aws_steer faults "[{\"action\": \"$action\", \"kind\": \"hold\", \"ms\": 3000}]"
+    "$aws_program" deploy --no-wait --name first "$test_dir/first.yaml" >"$test_dir/first.out" 2>&1 &
+    killed=$!
+    wait_until 60 held
+    kill -9 $killed
+    wait $killed || true
+    aws_steer faults '[]'
+    expect 0 "$aws_program" update --no-wait first "$test_dir/other.yaml"
+    aws_is '[(one["cidr"]) for one in state["vpc"]], [one["type"] for one in state["instance"]], len(state["subnet"])' \
+        "(['10.9.0.0/16'], ['t3.large'], 1)"
+    aws_gone first
+done
 
 # ---- Addresses: the private one stays, the public one does not ----
 

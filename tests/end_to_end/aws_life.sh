@@ -161,6 +161,17 @@ aws_is '[call for call in calls if not call.startswith(("Describe", "Get"))]' "[
 sed 's/"80"/"443"/' "$test_dir/changed.yaml" >"$test_dir/other.yaml"
 expect 0 memories update host "$test_dir/other.yaml"
 aws_is 'sorted(rule[1] for rule in state["securityGroup"][0]["rules"])' "['443', '8000']"
+
+# Other names are other tags, and nothing is made anew.
+sed 's/network: {/network: {vpc_name: renamed, subnet_name: inner, /' "$test_dir/other.yaml" >"$test_dir/renamed.yaml"
+made() { aws_ask 'sorted(thing["id"] for things in state.values() for thing in things)'; }
+before=$(made)
+aws_forget
+expect 0 memories update host "$test_dir/renamed.yaml"
+aws_is '{call for call in calls if not call.startswith(("Describe", "Get"))}' "{'CreateTags'}"
+aws_is '[state[kind][0]["tags"]["Name"] for kind in ("vpc", "subnet", "internetGateway", "securityGroup")]' \
+    "['renamed', 'inner-us-west-2a', 'renamed', 'renamed-firewall']"
+equal "$(made)" "$before"
 gone host
 
 # ---- The right account only ----

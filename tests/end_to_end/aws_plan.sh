@@ -67,6 +67,22 @@ refused 3 "no region is given" <<'END'
 END
 AWS_REGION=us-west-2
 export AWS_REGION
+
+# What is too much for user data, compressed as it is; less than that is not.
+told() { python3 -c 'import hashlib, json, sys; print(json.dumps({"workload": {"command": ["echo", "".join(
+    hashlib.sha256(b"%d" % number).hexdigest() for number in range(int(sys.argv[1])))]}}))' "$1"; }
+told 600 >"$test_dir/much.json"
+aws_forget
+for command in plan deploy; do
+    expect 3 memories $command --topology standalone --provider aws "$test_dir/much.json"
+    contains "$err" "node/node1: what the node is to do at its first boot takes"
+    contains "$err" "bytes compressed, and AWS takes 16384; large are: service workload (38"
+    contains "$err" "shorten it, or let a command of the bootstrap fetch it"
+done
+aws_is '[call for call in calls if not call.startswith(("Describe", "Get"))]' "[]"
+told 400 >"$test_dir/less.json"
+expect 0 memories plan --topology standalone --provider aws "$test_dir/less.json"
+
 refused 3 "t3.medium is not offered in us-east-1a, but in us-west-2a" <<'END'
 {zone: us-east-1a, region: us-west-2}
 END

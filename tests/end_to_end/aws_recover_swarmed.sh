@@ -67,17 +67,21 @@ wait_until 60 all_well 2
 equal "$(members)" "$(cat "$test_dir/before")"
 expect 0 memories services "$id"
 expect 0 memories heal "$id"
+expect 0 memories scale "$id" --worker-nodes 2 # workers share the certificate that is there
+wait_until 60 all_well 3
+sed 's/manager_nodes: 1/manager_nodes: 2/; s/worker_nodes: 1/worker_nodes: 2/' "$test_dir/swarmed.yaml" >"$test_dir/larger.yaml"
 aws_forget
-expect 1 memories scale "$id" --worker-nodes 2
+expect 1 memories update "$id" "$test_dir/larger.yaml"
 contains "$err" "the key to sign one is not on this machine"
 contains "$err" "copy ca.key to that directory from the machine that deployed $id"
 aws_is '[call for call in calls if not call.startswith(("Describe", "Get", "List"))]' "[]"
+sed -i 's/worker_nodes: 1/worker_nodes: 2/' "$test_dir/swarmed.yaml"
 unchanged
 holds 'd["status"] == "running"' memories show "$id" --json || fail "the refusal has left its trace: $document"
 
 cp "$original/secrets/$id/ca.key" "$MEMORIES_STATE_DIR/secrets/$id/"
-expect 0 memories scale "$id" --worker-nodes 2
-wait_until 60 all_well 3
+expect 0 memories update "$id" "$test_dir/larger.yaml"
+wait_until 120 all_well 4
 
 # ---- Not even the nodes' certificates: what can't be done says why ----
 
@@ -85,7 +89,7 @@ MEMORIES_STATE_DIR=$test_dir/barer
 aws_steer faults '[{"action": "DescribeInstanceAttribute", "kind": "refuse", "count": 0}]'
 expect 0 memories recover "$id" "$test_dir/swarmed.yaml"
 contains "$err" "certificates: are lost"
-contains "$err" "node/worker-2: is not in the configuration: memories update $id FILE would remove it"
+contains "$err" "node/manager-2: is not in the configuration: memories update $id FILE would remove it"
 aws_steer faults '[]'
 expect 0 memories show "$id"
 for command in "status $id" "services $id" "scale $id --worker-nodes 2" "heal $id" "start $id"; do

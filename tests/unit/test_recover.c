@@ -150,6 +150,7 @@ START_TEST(differences_show)
     api_lose("node1");
     api_lose_store();
     expect_recovered("{fake_nodes: 2, fake_content: other}", "interrupted");
+    ck_assert_ptr_nonnull(strstr(noted(), "node/node3: is not in the configuration: memories update"));
     ck_assert_ptr_nonnull(strstr(noted(), "node/node2: bootstrap is not what the configuration says"));
     ck_assert_ptr_nonnull(strstr(noted(), "node/node1: is not there"));
     const char *plan = planned("{fake_nodes: 2, fake_content: other}");

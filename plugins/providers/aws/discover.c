@@ -12,6 +12,7 @@
 #include "plugins/common/cleanup.h"
 #include "plugins/common/json.h"
 #include "plugins/common/plugin.h"
+#include "plugins/providers/aws/failure.h"
 #include "plugins/providers/aws/kinds.h"
 #include "plugins/providers/aws/user_data.h"
 
@@ -270,12 +271,28 @@ static bool has_secrets(const struct object *object)
     return has;
 }
 
-/* What may pass is asked again; who may not see it is told what is lost by that. */
-static int32_t take_user_data(struct objects *objects, const struct object *object, const struct aws_reply *reply,
-                              json_object *secrets)
+/* AWS tells the user data of one instance a request. */
+static bool ask_user_data(struct objects *objects, struct object *object, void *user_data, struct aws_request *request)
 {
-    const char *data = json_get_string(json_get_object(reply->document, "userData"), "value");
-    if (reply->error.code == MEMORIES_THROTTLED || reply->error.code == MEMORIES_TRANSIENT)
+    (void)objects;
+    (void)user_data;
+    if (!has_secrets(object))
+        return false;
+    AUTO_JSON json_object *parameters = json_object_new_object();
+    int failed = json_set_string(parameters, "Attribute", "userData") |
+                 json_set_string(parameters, "InstanceId", object_text(object, "instance_id"));
+    *request = (struct aws_request){ &aws_ec2, "DescribeInstanceAttribute", failed ? NULL : STEAL(parameters) };
+    return true;
+}
+
+/* What may pass is asked again; who may not see it is told what is lost by that. */
+static int32_t take_user_data(struct objects *objects, struct object *object, void *secrets, int32_t code,
+                              const struct aws_reply *reply)
+{
+    const char *data = code ? NULL : json_get_string(json_get_object(reply->document, "userData"), "value");
+    if (code)
+        return code;
+    if (failure_may_pass(reply->error.code))
         return plugin_host->fail(objects->call, &reply->error);
     if (reply->error.code)
         plugin_log(objects->call, MEMORIES_LOG_WARNING, "the user data of %s can't be read: %s%s%s",
@@ -283,37 +300,6 @@ static int32_t take_user_data(struct objects *objects, const struct object *obje
                    reply->error.cause ? reply->error.cause : "");
     int failed = data ? user_data_secrets(objects->call, data, object->inputs, secrets) : 0;
     return failed ? plugin_no_memory(objects->call) : MEMORIES_OK;
-}
-
-/* AWS tells the user data of one instance a request. */
-static int32_t find_secrets(struct objects *objects, json_object *secrets)
-{
-    struct memories_call *call = objects->call;
-    struct aws_request *requests = plugin_host->allocate(call, (objects->count + 1) * sizeof *requests);
-    struct aws_reply *replies = plugin_host->allocate(call, (objects->count + 1) * sizeof *replies);
-    const struct object **asked = plugin_host->allocate(call, (objects->count + 1) * sizeof *asked);
-    size_t count = 0;
-    int failed = 0;
-    if (!requests || !replies || !asked)
-        return plugin_no_memory(call);
-    for (size_t i = 0; i < objects->count; i++) {
-        if (!has_secrets(&objects->items[i]))
-            continue;
-        json_object *parameters = json_object_new_object();
-        failed |= json_set_string(parameters, "Attribute", "userData") |
-                  json_set_string(parameters, "InstanceId", object_text(&objects->items[i], "instance_id"));
-        asked[count] = &objects->items[i];
-        requests[count++] = (struct aws_request){ &aws_ec2, "DescribeInstanceAttribute", parameters };
-    }
-    int32_t code = failed ? plugin_no_memory(call) : MEMORIES_OK;
-    if (!code && count)
-        code = aws_send(&objects->aws->client, call, objects->region, requests, count, replies);
-    for (size_t i = 0; i < count; i++) {
-        code = code ? code : take_user_data(objects, asked[i], &replies[i], secrets);
-        json_object_put(requests[i].parameters);
-    }
-    aws_replies_clear(replies, count);
-    return code;
 }
 
 /* ---- The slot ---- */
@@ -353,7 +339,7 @@ static int32_t judge(struct discovery *discovery, json_object *resources, json_o
     if (!code)
         code = compare_all(&objects, discovery->snapshot, changed);
     if (!code)
-        code = find_secrets(&objects, secrets);
+        code = objects_ask(&objects, &(struct errand){ ask_user_data, take_user_data }, secrets);
     objects_clear(&objects);
     return code;
 }

@@ -197,6 +197,11 @@ int32_t failure_of_reason(const char *reason)
     }
 }
 
+bool failure_may_pass(int32_t result)
+{
+    return result == MEMORIES_THROTTLED || result == MEMORIES_TRANSIENT;
+}
+
 const char *failure_hint(int32_t result, const char *code)
 {
     if (failure_is_credentials(code))

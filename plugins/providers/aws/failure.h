@@ -15,6 +15,9 @@ int32_t failure_code(const char *code, int32_t status);
  * it ran. What may pass is CAPACITY: the launch is over, and another one needs a token of its own. */
 int32_t failure_of_reason(const char *reason);
 
+/* Whether asking again may go better: THROTTLED or TRANSIENT. */
+bool failure_may_pass(int32_t result);
+
 /* What to do about it; NULL where AWS's own words say enough. */
 const char *failure_hint(int32_t result, const char *code);
 

@@ -387,36 +387,14 @@ size_t instances_launch_count(struct memories_call *call, json_object *const *in
 }
 
 /* Of nodes launched together some may be seen sooner than others; as long as one is missing, asking again under another
- * token could make it twice. */
-static int32_t adopt_launched(struct objects *objects)
+ * token could make it twice. The same request under the same token is safe: what is not seen waits only with others'
+ * company. */
+static void adopt_launched(struct objects *objects, struct object *object, struct sight *sight)
 {
-    bool any = false;
-    for (size_t i = 0; i < objects->count; i++)
-        any |= object_is_in_doubt(objects, &objects->items[i]);
-    if (!any)
-        return MEMORIES_OK;
-    struct snapshot *snapshot = plugin_host->allocate(objects->call, sizeof *snapshot);
-    if (!snapshot)
-        return plugin_no_memory(objects->call);
-    int32_t code = objects_snapshot(objects, snapshot);
-    for (size_t i = 0; !code && i < objects->count; i++) {
-        struct object *object = &objects->items[i];
-        if (!object_is_in_doubt(objects, object))
-            continue;
-        struct sight sight = { .state = MEMORIES_STATE_ABSENT };
-        if (snapshot->lists[LIST_INSTANCES].error.code) {
-            object_fail(objects, object, &snapshot->lists[LIST_INSTANCES].error);
-            continue;
-        }
-        instance_look(snapshot, object, &sight);
-        /* The same request under the same token is safe: what is not seen waits only with others' company. */
-        if (sight.outputs)
-            object_answer(objects, object, MEMORIES_STATE_PENDING, sight.outputs, 1);
-        else if (!json_get(object->inputs, "address"))
-            object_waits_for_doubt(objects, object);
-    }
-    snapshot_clear(snapshot);
-    return code;
+    if (sight->outputs)
+        object_answer(objects, object, MEMORIES_STATE_PENDING, sight->outputs, 1);
+    else if (!json_get(object->inputs, "address"))
+        object_waits_for_doubt(objects, object);
 }
 
 static void take_refusal(struct objects *objects, const struct launch *launch, const struct aws_reply *reply)
@@ -496,7 +474,7 @@ static int32_t instance_create(struct objects *objects)
     size_t count = 0;
     if (!launches)
         return plugin_no_memory(objects->call);
-    int32_t code = adopt_launched(objects);
+    int32_t code = objects_look_for(objects, object_is_in_doubt, adopt_launched);
     for (size_t i = 0; !code && i < objects->count; i++)
         if (!objects->items[i].answered)
             join_launch(launches, &count, &objects->items[i], likeness_of(&objects->items[i]));

@@ -146,6 +146,8 @@ static int32_t log_group_create(struct objects *objects)
     if (!code && !reply.error.code && is_creator) {
         aws_replies_clear(&reply, 1);
         code = set_retention(objects, object, &reply);
+        if (reply.error.code && !failure_may_pass(reply.error.code))
+            reply.error.code = MEMORIES_FAILED; /* the creation as such was not refused */
     }
     /* Whoever had it may just have deleted it. */
     if (!code && failure_is_not_found(reply.code))

@@ -8,6 +8,7 @@
 #include "plugins/common/text.h"
 #include "plugins/providers/aws/aws.h"
 #include "plugins/providers/aws/hash.h"
+#include "plugins/providers/aws/user_data.h"
 #include "plugins/providers/aws/volumes.h"
 
 #define ANYWHERE "0.0.0.0/0"
@@ -65,6 +66,17 @@ static json_object *add(struct lowering *lowering, const char *key, const char *
     lowering->failed |= json_set(inputs, "home", json_ref(lowering->home));
     lowering->failed |= !json_set_new_array(resource, "depends_on");
     return inputs;
+}
+
+/* Of a resource that was added; NULL: there is none. */
+static json_object *inputs_of(const struct lowering *lowering, const char *key)
+{
+    for (size_t i = 0; key && i < json_count(lowering->resources); i++) {
+        const char *there = json_get_string(json_at(lowering->resources, i), "key");
+        if (there && !strcmp(there, key))
+            return json_get_object(json_at(lowering->resources, i), "inputs");
+    }
+    return NULL;
 }
 
 static void depend(struct lowering *lowering, const char *key)
@@ -541,6 +553,34 @@ static int32_t lower_node(struct lowering *lowering, json_object *node)
     return MEMORIES_OK;
 }
 
+/* ---- What the nodes are told ---- */
+
+/* Nodes of a role are told much the same: of each role the one that is told most. */
+static int32_t check_user_data(struct lowering *lowering)
+{
+    json_object *nodes = json_get_array(lowering->spec, "nodes");
+    AUTO_JSON json_object *longest = json_object_new_object(), *roles = json_object_new_object();
+    int failed = !longest || !roles;
+    for (size_t i = 0; !failed && i < json_count(nodes); i++) {
+        json_object *node = json_at(nodes, i), *bootstrap = json_get_object(node, "bootstrap");
+        const char *role = json_get_string(node, "role");
+        const char *text = bootstrap ? json_object_to_json_string_ext(bootstrap, JSON_C_TO_STRING_PLAIN) : NULL;
+        int64_t length = text ? (int64_t)strlen(text) : 0;
+        if (role && length > json_get_int(longest, role, 0))
+            failed = json_set_int(longest, role, length) | json_set(roles, role, json_ref(node));
+    }
+    if (failed)
+        return plugin_no_memory(lowering->call);
+    int32_t code = MEMORIES_OK;
+    json_object_object_foreach(roles, role, node) {
+        (void)role;
+        const char *name = json_get_string(node, "name");
+        json_object *inputs = code ? NULL : inputs_of(lowering, plugin_format(lowering->call, "node/%s", name));
+        code = inputs ? user_data_check(lowering->call, inputs, name) : code;
+    }
+    return code;
+}
+
 /* ---- The slot ---- */
 
 static int32_t lower_all(struct lowering *lowering)
@@ -560,7 +600,7 @@ static int32_t lower_all(struct lowering *lowering)
     for (size_t i = 0; !code && i < json_count(nodes); i++)
         code = lower_node(lowering, json_at(nodes, i));
     lower_alarms(lowering);
-    return code;
+    return code ? code : check_user_data(lowering);
 }
 
 int32_t aws_lower(void *instance, struct memories_call *call, const char *request)

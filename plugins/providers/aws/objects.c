@@ -405,6 +405,60 @@ int32_t objects_read(struct objects *objects)
     return code;
 }
 
+int32_t objects_look_for(struct objects *objects,
+                         bool (*is_sought)(const struct objects *objects, const struct object *object),
+                         void (*take)(struct objects *objects, struct object *object, struct sight *sight))
+{
+    bool any = false;
+    for (size_t i = 0; i < objects->count; i++)
+        any |= is_sought(objects, &objects->items[i]);
+    if (!any)
+        return MEMORIES_OK;
+    struct snapshot *snapshot = plugin_host->allocate(objects->call, sizeof *snapshot);
+    if (!snapshot)
+        return plugin_no_memory(objects->call);
+    int32_t code = objects_snapshot(objects, snapshot);
+    for (size_t i = 0; !code && i < objects->count; i++) {
+        struct object *object = &objects->items[i];
+        struct sight sight = { .state = MEMORIES_STATE_ABSENT };
+        if (!is_sought(objects, object) || list_failed(objects, snapshot, object))
+            continue;
+        object->kind->look(snapshot, object, &sight);
+        take(objects, object, &sight);
+    }
+    snapshot_clear(snapshot);
+    return code;
+}
+
+/* ---- Asking ---- */
+
+int32_t objects_ask(struct objects *objects, const struct errand *errand, void *user_data)
+{
+    struct memories_call *call = objects->call;
+    struct aws_request *requests = plugin_host->allocate(call, (objects->count + 1) * sizeof *requests);
+    struct aws_reply *replies = plugin_host->allocate(call, (objects->count + 1) * sizeof *replies);
+    struct object **asked = plugin_host->allocate(call, (objects->count + 1) * sizeof(struct object *));
+    size_t count = 0;
+    int32_t code = requests && replies && asked ? MEMORIES_OK : plugin_no_memory(call);
+    for (size_t i = 0; !code && i < objects->count; i++) {
+        struct object *object = &objects->items[i];
+        if (object->answered || !errand->compose(objects, object, user_data, &requests[count]))
+            continue;
+        asked[count] = object;
+        if (!requests[count++].parameters)
+            code = plugin_no_memory(call);
+    }
+    if (!code && count)
+        code = aws_send(&objects->aws->client, call, objects->region, requests, count, replies);
+    for (size_t i = 0; i < count; i++) {
+        int32_t taken = errand->take(objects, asked[i], user_data, code, &replies[i]);
+        code = code ? code : taken;
+        json_object_put(requests[i].parameters);
+    }
+    aws_replies_clear(replies, count);
+    return code;
+}
+
 /* ---- Making ---- */
 
 static json_object *creation_of(const struct objects *objects, const struct object *object)
@@ -425,38 +479,14 @@ static bool may_double(const struct objects *objects, const struct object *objec
     return object->kind->tag_type && !object->kind->has_token && object_is_in_doubt(objects, object);
 }
 
-static void adopt(const struct objects *objects, const struct snapshot *snapshot, struct object *object)
+static void adopt(struct objects *objects, struct object *object, struct sight *sight)
 {
-    struct sight sight = { .state = MEMORIES_STATE_ABSENT };
-    if (list_failed(objects, snapshot, object))
-        return;
-    object->kind->look(snapshot, object, &sight);
-    if (sight.state != MEMORIES_STATE_ABSENT) {
-        answer_sight(objects, object, &sight);
+    if (sight->state != MEMORIES_STATE_ABSENT) {
+        answer_sight(objects, object, sight);
         return;
     }
-    json_object_put(sight.outputs);
+    json_object_put(sight->outputs);
     object_waits_for_doubt(objects, object);
-}
-
-/* Those that may have been made by an earlier try are adopted when they are seen; while AWS may still hide them they
- * are not tried again. */
-static int32_t adopt_earlier(struct objects *objects)
-{
-    bool any = false;
-    for (size_t i = 0; i < objects->count; i++)
-        any |= may_double(objects, &objects->items[i]);
-    if (!any)
-        return MEMORIES_OK;
-    struct snapshot *snapshot = plugin_host->allocate(objects->call, sizeof *snapshot);
-    if (!snapshot)
-        return plugin_no_memory(objects->call);
-    int32_t code = objects_snapshot(objects, snapshot);
-    for (size_t i = 0; !code && i < objects->count; i++)
-        if (may_double(objects, &objects->items[i]))
-            adopt(objects, snapshot, &objects->items[i]);
-    snapshot_clear(snapshot);
-    return code;
 }
 
 static void take_creation(struct objects *objects, struct object *object, const struct aws_reply *reply)
@@ -486,38 +516,31 @@ static void forget_outputs(struct objects *objects)
     }
 }
 
+static bool compose_creation(struct objects *objects, struct object *object, void *user_data,
+                             struct aws_request *request)
+{
+    (void)user_data;
+    *request = (struct aws_request){ object->kind->service, object->kind->create, creation_of(objects, object) };
+    return true;
+}
+
+static int32_t creation_done(struct objects *objects, struct object *object, void *user_data, int32_t code,
+                             const struct aws_reply *reply)
+{
+    (void)user_data;
+    object_note_effect(objects, object, code == MEMORIES_CANCELLED || aws_reply_may_have_effect(reply));
+    if (!code)
+        take_creation(objects, object, reply);
+    return MEMORIES_OK;
+}
+
+/* Those that may have been made by an earlier try are adopted when they are seen; while AWS may still hide them they
+ * are not tried again. */
 static int32_t create_each(struct objects *objects)
 {
-    struct memories_call *call = objects->call;
-    struct aws_request *requests = plugin_host->allocate(call, objects->count * sizeof *requests);
-    struct aws_reply *replies = plugin_host->allocate(call, objects->count * sizeof *replies);
-    struct object **asked = plugin_host->allocate(call, objects->count * sizeof(struct object *));
-    size_t count = 0;
-    if (!requests || !replies || !asked)
-        return plugin_no_memory(call);
-    int32_t code = adopt_earlier(objects);
-    for (size_t i = 0; !code && i < objects->count; i++) {
-        struct object *object = &objects->items[i];
-        if (object->answered)
-            continue;
-        json_object *parameters = creation_of(objects, object);
-        if (!parameters) {
-            fail_for_memory(objects, object);
-            continue;
-        }
-        asked[count] = object;
-        requests[count++] = (struct aws_request){ object->kind->service, object->kind->create, parameters };
-    }
-    if (!code && count)
-        code = aws_send(&objects->aws->client, call, objects->region, requests, count, replies);
-    for (size_t i = 0; i < count; i++) {
-        object_note_effect(objects, asked[i], code == MEMORIES_CANCELLED || aws_reply_may_have_effect(&replies[i]));
-        if (!code)
-            take_creation(objects, asked[i], &replies[i]);
-        json_object_put(requests[i].parameters);
-    }
-    aws_replies_clear(replies, count);
-    return code;
+    static const struct errand creation = { compose_creation, creation_done };
+    int32_t code = objects_look_for(objects, may_double, adopt);
+    return code ? code : objects_ask(objects, &creation, NULL);
 }
 
 int32_t objects_create(struct objects *objects)
@@ -561,8 +584,8 @@ static bool goes_along(json_object *item)
     return along;
 }
 
-/* What is known of who needs it: what it is attached to, whose it is, and what it is called. An interface that a service of
- * AWS has made is said to be for what in its description. */
+/* What is known of who needs it: what it is attached to, whose it is, and what it is called. An interface that a
+ * service of AWS has made is said to be for what in its description. */
 static void tell_user(struct plugin_text *text, json_object *item)
 {
     json_object *attachment = json_get_object(item, "attachment");
@@ -664,112 +687,91 @@ static void take_removal(struct objects *objects, struct object *object, const s
     object_fail(objects, object, &error);
 }
 
-static void find_one(struct objects *objects, const struct snapshot *snapshot, struct object *object)
+static bool is_unanswered(const struct objects *objects, const struct object *object)
 {
-    struct sight sight = { .state = MEMORIES_STATE_ABSENT };
-    if (list_failed(objects, snapshot, object))
-        return;
-    object->kind->look(snapshot, object, &sight);
-    object->outputs = sight.outputs;
+    (void)objects;
+    return !object->outputs;
+}
+
+static void find_one(struct objects *objects, struct object *object, struct sight *sight)
+{
+    object->outputs = sight->outputs;
     /* Without inputs nothing was ever asked for. */
     if (!object->outputs && (!object->inputs || !object_waits_for_doubt(objects, object)))
         object_answer(objects, object, MEMORIES_STATE_ABSENT, NULL, 0);
 }
 
-/* What never gave outputs is looked for first, as long as AWS may hide it. */
-static int32_t find_unanswered(struct objects *objects)
+static bool compose_removal(struct objects *objects, struct object *object, void *user_data,
+                            struct aws_request *request)
 {
-    bool any = false;
-    for (size_t i = 0; i < objects->count; i++)
-        any |= !objects->items[i].outputs;
-    if (!any)
-        return MEMORIES_OK;
-    struct snapshot *snapshot = plugin_host->allocate(objects->call, sizeof *snapshot);
-    if (!snapshot)
-        return plugin_no_memory(objects->call);
-    int32_t code = objects_snapshot(objects, snapshot);
-    for (size_t i = 0; !code && i < objects->count; i++)
-        if (!objects->items[i].outputs)
-            find_one(objects, snapshot, &objects->items[i]);
-    snapshot_clear(snapshot);
-    return code;
+    AUTO_JSON json_object *parameters = json_object_new_object();
+    (void)user_data;
+    if (!object->kind->destroy) {
+        object_answer(objects, object, MEMORIES_STATE_ABSENT, NULL, 0);
+        return false;
+    }
+    bool filled = parameters && !object->kind->fill_destroy(object, parameters);
+    *request = (struct aws_request){ object->kind->service, object->kind->destroy, filled ? STEAL(parameters) : NULL };
+    return true;
 }
 
-static int32_t remove_all(struct objects *objects)
+static int32_t removal_done(struct objects *objects, struct object *object, void *user_data, int32_t code,
+                            const struct aws_reply *reply)
 {
-    struct memories_call *call = objects->call;
-    struct aws_request *requests = plugin_host->allocate(call, objects->count * sizeof *requests);
-    struct aws_reply *replies = plugin_host->allocate(call, objects->count * sizeof *replies);
-    struct object **asked = plugin_host->allocate(call, objects->count * sizeof(struct object *));
-    size_t count = 0;
-    if (!requests || !replies || !asked)
-        return plugin_no_memory(call);
-    for (size_t i = 0; i < objects->count; i++) {
-        struct object *object = &objects->items[i];
-        json_object *parameters = object->answered ? NULL : json_object_new_object();
-        if (object->answered)
-            continue;
-        if (!object->kind->destroy) {
-            object_answer(objects, object, MEMORIES_STATE_ABSENT, NULL, 0);
-        } else if (!parameters || object->kind->fill_destroy(object, parameters)) {
-            json_object_put(parameters);
-            fail_for_memory(objects, object);
-        } else {
-            asked[count] = object;
-            requests[count++] = (struct aws_request){ object->kind->service, object->kind->destroy, parameters };
-            continue;
-        }
-        json_object_put(parameters);
-    }
-    int32_t code =
-        count ? aws_send(&objects->aws->client, call, objects->region, requests, count, replies) : MEMORIES_OK;
-    for (size_t i = 0; i < count; i++) {
-        if (!code)
-            take_removal(objects, asked[i], &replies[i]);
-        json_object_put(requests[i].parameters);
-    }
-    aws_replies_clear(replies, count);
-    return code;
+    (void)user_data;
+    if (!code)
+        take_removal(objects, object, reply);
+    return MEMORIES_OK;
 }
 
 int32_t objects_destroy(struct objects *objects)
 {
-    int32_t code = find_unanswered(objects);
+    static const struct errand removal = { compose_removal, removal_done };
+    /* What never gave outputs is looked for first, as long as AWS may hide it. */
+    int32_t code = objects_look_for(objects, is_unanswered, find_one);
     if (code)
         return code;
     for (size_t i = 0; i < objects->count; i++)
         if (objects->items[i].outputs)
             set_doubt(objects->aws, objects->items[i].operation->token, REMOVED);
-    return objects->items[0].kind->destroy_all ? objects->items[0].kind->destroy_all(objects) : remove_all(objects);
+    return objects->items[0].kind->destroy_all ? objects->items[0].kind->destroy_all(objects)
+                                               : objects_ask(objects, &removal, NULL);
 }
 
 /* ---- The rest ---- */
 
+struct change {
+    const struct aws_service *service;
+    const char *action;
+    int (*fill)(const struct objects *objects, const struct object *object, json_object *parameters);
+};
+
+static bool compose_change(struct objects *objects, struct object *object, void *user_data, struct aws_request *request)
+{
+    const struct change *change = user_data;
+    AUTO_JSON json_object *parameters = json_object_new_object();
+    bool filled = parameters && !change->fill(objects, object, parameters);
+    *request = (struct aws_request){ change->service, change->action, filled ? STEAL(parameters) : NULL };
+    return true;
+}
+
+static int32_t change_done(struct objects *objects, struct object *object, void *user_data, int32_t code,
+                           const struct aws_reply *reply)
+{
+    (void)user_data;
+    if (!code && reply->error.code)
+        object_fail(objects, object, &reply->error);
+    else if (!code)
+        object_answer(objects, object, MEMORIES_STATE_READY, NULL, 0);
+    return MEMORIES_OK;
+}
+
 int32_t objects_change(struct objects *objects, const struct aws_service *service, const char *action,
                        int (*fill)(const struct objects *objects, const struct object *object, json_object *parameters))
 {
-    struct memories_call *call = objects->call;
-    struct aws_request *requests = plugin_host->allocate(call, objects->count * sizeof *requests);
-    struct aws_reply *replies = plugin_host->allocate(call, objects->count * sizeof *replies);
-    int failed = 0;
-    if (!requests || !replies)
-        return plugin_no_memory(call);
-    for (size_t i = 0; i < objects->count; i++) {
-        json_object *parameters = json_object_new_object();
-        failed |= fill(objects, &objects->items[i], parameters);
-        requests[i] = (struct aws_request){ service, action, parameters };
-    }
-    int32_t code = failed ? plugin_no_memory(call)
-                          : aws_send(&objects->aws->client, call, objects->region, requests, objects->count, replies);
-    for (size_t i = 0; i < objects->count; i++) {
-        if (!code && replies[i].error.code)
-            object_fail(objects, &objects->items[i], &replies[i].error);
-        else if (!code)
-            object_answer(objects, &objects->items[i], MEMORIES_STATE_READY, NULL, 0);
-        json_object_put(requests[i].parameters);
-    }
-    aws_replies_clear(replies, objects->count);
-    return code;
+    static const struct errand errand = { compose_change, change_done };
+    struct change change = { service, action, fill };
+    return objects_ask(objects, &errand, &change);
 }
 
 static int fill_tags(const struct objects *objects, const struct object *object, json_object *parameters)

@@ -104,6 +104,21 @@ int object_add_tags(const struct objects *objects, const struct object *object, 
 /* Whether these are the marks of this object; one without a token is any that has its key. */
 bool object_is_marked(const struct object *object, json_object *tags);
 
+/* A request about each object, and what is done with the reply. */
+struct errand {
+    /* False: nothing is asked about this one. A request without parameters: memory has run out. */
+    bool (*compose)(struct objects *objects, struct object *object, void *user_data, struct aws_request *request);
+    /* `code`: of the call so far; there is a reply only without one. */
+    int32_t (*take)(struct objects *objects, struct object *object, void *user_data, int32_t code,
+                    const struct aws_reply *reply);
+};
+/* Sends the requests about all that has not been answered together. */
+int32_t objects_ask(struct objects *objects, const struct errand *errand, void *user_data);
+/* Looks for those that are sought, if any are; take owns the sight's outputs. */
+int32_t objects_look_for(struct objects *objects,
+                         bool (*is_sought)(const struct objects *objects, const struct object *object),
+                         void (*take)(struct objects *objects, struct object *object, struct sight *sight));
+
 /* Sends a request for each of them, and answers READY where it succeeds. */
 int32_t objects_change(struct objects *objects, const struct aws_service *service, const char *action,
                        int (*fill)(const struct objects *objects, const struct object *object,

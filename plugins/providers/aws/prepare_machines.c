@@ -481,7 +481,7 @@ static int32_t check_quota(struct preparation *preparation, size_t which)
     double needed = processors_needed(preparation, quota);
     if (!needed)
         return MEMORIES_OK;
-    if (failed && (failed->error.code == MEMORIES_TRANSIENT || failed->error.code == MEMORIES_THROTTLED))
+    if (failed && failure_may_pass(failed->error.code))
         return plugin_host->fail(preparation->call, &failed->error);
     if (failed) {
         preparation_note(preparation, "quota",

@@ -15,6 +15,9 @@
 #define BYTES_MAX 16384
 /* More than any text that is that small when it is compressed. */
 #define TEXT_MAX (1024 * 1024)
+/* Of the least that PEM of an EC P-256 pair holds. */
+#define KEY_BYTES 138
+#define CERTIFICATE_BYTES 500
 #define BYTES_PER_GB 1000000000.0
 #define AGENT_CONFIGURATION "/opt/aws/amazon-cloudwatch-agent/etc/amazon-cloudwatch-agent.json"
 
@@ -140,8 +143,10 @@ static int32_t too_large(struct memories_call *call, const struct cloud_config *
                        bytes, BYTES_MAX, parts && *parts ? "; large are: " : "", parts ? parts : "");
 }
 
-int32_t user_data_render(struct memories_call *call, json_object *inputs, const char *const *nodes, size_t count,
-                         const char **data)
+/* *data: compressed when it has to be; *bytes: how many. */
+static int32_t render(struct memories_call *call, json_object *inputs, const char *const *nodes, size_t count,
+                      const char *(*stand_in)(struct memories_call *call, const char *reference), const char **data,
+                      size_t *bytes)
 {
     const char *text;
     json_object *volumes = json_get_object(inputs, "volumes"), *swap = json_get(inputs, "swap_gb");
@@ -152,6 +157,7 @@ int32_t user_data_render(struct memories_call *call, json_object *inputs, const 
         .name_count = count,
         .find_place = find_place,
         .bootstrap = json_get_object(inputs, "bootstrap"),
+        .stand_in = stand_in,
         .swap_bytes = swap ? (int64_t)(json_object_get_double(swap) * BYTES_PER_GB) : 0,
         .find_data_disk = json_get_object(volumes, "data") ? find_data_disk : NULL,
     };
@@ -166,13 +172,43 @@ int32_t user_data_render(struct memories_call *call, json_object *inputs, const 
     int32_t code = cloud_config_render(call, &config, &text);
     if (code)
         return code;
-    size_t bytes = strlen(text);
-    if (bytes > BYTES_MAX)
-        text = compress_text(call, text, &bytes);
-    if (text && bytes > BYTES_MAX)
-        return too_large(call, &config, nodes[0], bytes);
-    *data = text ? hash_base64(call, text, bytes) : NULL;
+    *bytes = strlen(text);
+    *data = *bytes > BYTES_MAX ? compress_text(call, text, bytes) : text;
+    if (*data && *bytes > BYTES_MAX)
+        return too_large(call, &config, nodes[0], *bytes);
     return *data ? MEMORIES_OK : plugin_no_memory(call);
+}
+
+int32_t user_data_render(struct memories_call *call, json_object *inputs, const char *const *nodes, size_t count,
+                         const char **data)
+{
+    size_t bytes;
+    int32_t code = render(call, inputs, nodes, count, NULL, data, &bytes);
+    if (!code)
+        *data = hash_base64(call, *data, bytes);
+    return code || *data ? code : plugin_no_memory(call);
+}
+
+/* As long as a key or certificate of the deployment is at least, and as hard to compress. */
+static const char *stand_in(struct memories_call *call, const char *reference)
+{
+    unsigned char bytes[CERTIFICATE_BYTES];
+    const char *slash = strrchr(reference, '/');
+    size_t count = slash && !strcmp(slash, "/key") ? KEY_BYTES : CERTIFICATE_BYTES;
+    for (size_t at = 0; at < count; at += SHA256_BYTES) {
+        unsigned char part[SHA256_BYTES];
+        if (!hash_hmac(&at, sizeof at, reference, part))
+            return NULL;
+        memcpy(bytes + at, part, at + SHA256_BYTES < count ? SHA256_BYTES : count - at);
+    }
+    return hash_base64(call, bytes, count);
+}
+
+int32_t user_data_check(struct memories_call *call, json_object *inputs, const char *node)
+{
+    const char *data;
+    size_t bytes;
+    return render(call, inputs, &node, 1, stand_in, &data, &bytes);
 }
 
 const char *user_data_fingerprint(struct memories_call *call, json_object *inputs)

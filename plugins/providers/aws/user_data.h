@@ -15,6 +15,9 @@
 int32_t user_data_render(struct memories_call *call, json_object *inputs, const char *const *nodes, size_t count,
                          const char **data);
 
+/* Whether it will be small enough, before there are secrets. Failures are reported. */
+int32_t user_data_check(struct memories_call *call, json_object *inputs, const char *node);
+
 /* Puts the secrets that an instance was given into {reference: text}: `data` is its user data as EC2 tells it. What
  * is none of ours has none. 0, or MEMORIES_NO_MEMORY. */
 int user_data_secrets(struct memories_call *call, const char *data, json_object *inputs, json_object *secrets);
