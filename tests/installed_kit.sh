@@ -53,8 +53,11 @@ for compiler in g++ clang++; do
     plain provider-cloudlet $compiler "-x c++ -std=gnu++20 -Wno-missing-field-initializers"
 done
 
-# Consensus on machines in memory.
-MEMORIES_PLUGIN_PATH=$(dirname "$(find "$work" -name provider-cloudlet.so -path '*plain*' | head -n 1)"):$plugindir
+# Consensus on machines in memory. A path without memories' own plugins is told with them.
+cloudlet=$(dirname "$(find "$work" -name provider-cloudlet.so -path '*plain*' | head -n 1)")
+MEMORIES_PLUGIN_PATH=$cloudlet memories plan "$srcdir/examples/consensus.yaml" --provider cloudlet 2>"$work/out" || true
+grep -q "it is in $plugindir, .*: export MEMORIES_PLUGIN_PATH=$cloudlet:$plugindir\$" "$work/out" || fail "$(cat "$work/out")"
+MEMORIES_PLUGIN_PATH=$cloudlet:$plugindir
 export MEMORIES_PLUGIN_PATH
 libdir=$(pkg-config --variable=libdir memories-core)
 # shellcheck disable=SC2046 # words on purpose

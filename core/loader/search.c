@@ -97,6 +97,26 @@ static void append_directory(struct text *names, const char *directory, uint32_t
     free(entries);
 }
 
+static bool is_searched(const char *wanted, const char *search_path)
+{
+    bool found = false;
+    for (char *directory; (directory = search_path_next(&search_path)); free(directory))
+        found |= !strcmp(directory, wanted);
+    return found;
+}
+
+/* A path given for one's own plugins takes the place of the directory where memories' own are: those may be what is
+ * missing then. NULL when that is not so. */
+static char *what_is_left_out(uint32_t kind, const char *name, const char *search_path)
+{
+    AUTO_FREE char *file = text_format("%s/%s-%.64s.so", PLUGIN_DIRECTORY, plugin_kind_name(kind), name);
+    struct stat info;
+    if (!file || is_searched(PLUGIN_DIRECTORY, search_path) || !plugin_name_is_valid(name) || lstat(file, &info))
+        return NULL;
+    return text_format("it is in %s, which the path leaves out: export MEMORIES_PLUGIN_PATH=%s:%s", PLUGIN_DIRECTORY,
+                       search_path, PLUGIN_DIRECTORY);
+}
+
 /* "found there: fake, local" */
 static char *what_there_is(uint32_t kind, const char *search_path)
 {
@@ -115,7 +135,9 @@ static char *what_there_is(uint32_t kind, const char *search_path)
 static enum load_failure refuse_unknown(uint32_t kind, const char *name, const char *search_path,
                                         memories_error **error)
 {
-    AUTO_FREE char *hint = what_there_is(kind, search_path);
+    AUTO_FREE char *left_out = what_is_left_out(kind, name, search_path);
+    AUTO_FREE char *there = left_out ? NULL : what_there_is(kind, search_path);
+    const char *hint = left_out ? left_out : there;
     return refuse(LOAD_NOT_FOUND, NULL, hint, error, "there is no %s \"%.64s\": looked for %s-%.64s.so in %s",
                   plugin_kind_name(kind), name, plugin_kind_name(kind), name, search_path);
 }

@@ -127,7 +127,7 @@ struct memories_context_options {
     uint32_t flags;          /* 0 */
     const char *state_dir;   /* default: $MEMORIES_STATE_DIR, else $XDG_STATE_HOME/memories, else
                                 ~/.local/state/memories */
-    const char *plugin_path; /* directories, colon-separated; default: $MEMORIES_PLUGIN_PATH, then the compiled-in one */
+    const char *plugin_path; /* directories, colon-separated; default: $MEMORIES_PLUGIN_PATH, else the compiled-in one */
     memories_event_fn *on_event; /* told what is being done */
     void *user_data;             /* handed to on_event */
 };

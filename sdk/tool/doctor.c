@@ -365,9 +365,11 @@ static void explain_absence(struct diagnosis *diagnosis)
     if (healthy(diagnosis)) {
         AUTO_FREE char *message =
             text_format("no directory has a file %s-%s.so", plugin_kind_name(wanted->kind), wanted->name);
-        AUTO_FREE char *hint = meant ? text_format("did you mean \"%s\"?", meant) : NULL;
-        add_problem(diagnosis, load_failure_name(LOAD_NOT_FOUND), message,
-                    hint ? hint : "install it there, or name its directory: export MEMORIES_PLUGIN_PATH=DIR");
+        AUTO_FREE char *hint =
+            meant ? text_format("did you mean \"%s\"?", meant)
+                  : text_format("install it there, or name its directory: export MEMORIES_PLUGIN_PATH=DIR:%s",
+                                diagnosis->search_path);
+        add_problem(diagnosis, load_failure_name(LOAD_NOT_FOUND), message, hint);
     }
     for (size_t i = 0; i < count; i++)
         free(names[i]);
@@ -388,8 +390,8 @@ static void explain_shadow(struct diagnosis *diagnosis, const char *found)
     AUTO_FREE char *message = found ? text_format("by its name %s is found and used, not this file", found)
                                     : text_format("its name doesn't find it: its directory is not in the plugin path");
     AUTO_FREE char *hint =
-        text_format("put its directory in front: export MEMORIES_PLUGIN_PATH=%.*s:$MEMORIES_PLUGIN_PATH",
-                    (int)(slash - diagnosis->file), diagnosis->file);
+        text_format("put its directory in front: export MEMORIES_PLUGIN_PATH=%.*s:%s",
+                    (int)(slash - diagnosis->file), diagnosis->file, diagnosis->search_path);
     add_problem(diagnosis, found ? load_failure_name(LOAD_DUPLICATE) : load_failure_name(LOAD_NOT_FOUND), message,
                 hint);
 }

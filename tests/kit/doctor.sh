@@ -13,7 +13,7 @@ expect 1 doctor provider-broken
 contains "$out" "$test_dir/first has no such file"
 contains "$out" "$test_dir/nowhere does not exist"
 contains "$out" "not-found: no directory has a file provider-broken.so"
-contains "$out" "export MEMORIES_PLUGIN_PATH=DIR"
+contains "$out" "export MEMORIES_PLUGIN_PATH=DIR:/"
 install good provider-broken.so second/provider-broken.so
 expect 1 doctor provider-borken
 contains "$out" 'did you mean "broken"?'
