@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "core/api/blueprint.h"
+#include "core/api/discover.h"
 #include "core/api/record.h"
 #include "core/api/session.h"
 #include "core/base/cleanup.h"
@@ -22,41 +23,6 @@
 #include "core/base/text.h"
 #include "core/config/config.h"
 #include "core/engine/adopt.h"
-
-/* ---- Asking the provider ---- */
-
-static json_object *new_request(const char *deployment, json_object *resources)
-{
-    AUTO_JSON json_object *request = json_object_new_object();
-    if (json_set_int(request, "version", 1) || json_set_string(request, "deployment", deployment) ||
-        (resources && json_set(request, "resources", json_ref(resources))))
-        return NULL;
-    return STEAL(request);
-}
-
-/* New reference. resources: see docs/documents.md; NULL: what is there. */
-static json_object *discover(const struct plugin *provider, void *instance, const struct call_environment *environment,
-                             json_object *resources, memories_error **error)
-{
-    if (!provider->ops.provider.discover) {
-        error_set(error, MEMORIES_UNSUPPORTED, "provider %s can't find what nobody has a record of", provider->name);
-        error_hint(error,
-                   "bring memories' state directory back from a backup, or remove the deployment by other means");
-        return NULL;
-    }
-    AUTO_JSON json_object *request = new_request(environment->deployment, resources);
-    json_object *answer = NULL;
-    if (!request)
-        error_no_memory(error);
-    else if (!call_instance_question(provider, environment, "discover", provider->ops.provider.discover, instance,
-                                     request, &answer, error) &&
-             !json_get_array(answer, "resources"))
-        error_set(error, MEMORIES_INTERNAL, "provider %s: discover gave no resources", provider->name);
-    if (json_get_array(answer, "resources"))
-        return answer;
-    json_object_put(answer);
-    return NULL;
-}
 
 /* ---- What there is ---- */
 
@@ -127,7 +93,7 @@ static json_object *discover_all(memories_context *context, const memories_confi
     if (!context_store(context, error) || context_open_provider(context, config, &questions, error))
         return NULL;
     AUTO_JSON json_object *answer =
-        discover(questions.provider, questions.instance, &questions.environment, NULL, error);
+        provider_discover(questions.provider, questions.instance, &questions.environment, NULL, error);
     context_close_provider(&questions);
     json_object *list = answer ? by_deployment(context, json_get_array(answer, "resources"), config->provider) : NULL;
     if (answer && !list)
@@ -214,7 +180,7 @@ static int find(struct recovery *recovery)
 {
     struct session *session = recovery->session;
     AUTO_JSON json_object *answer =
-        discover(session->provider, session->instance, &session->environment, NULL, recovery->error);
+        provider_discover(session->provider, session->instance, &session->environment, NULL, recovery->error);
     int failed = answer ? require_found(recovery, answer) : MEMORIES_FAILED;
     if (!failed)
         failed = blueprint_plan(session->topology, session->provider, &session->environment, recovery->config, NULL,
@@ -376,7 +342,7 @@ static int compare(struct recovery *recovery, const char **secrets_known)
 {
     struct session *session = recovery->session;
     AUTO_JSON json_object *answer =
-        discover(session->provider, session->instance, &session->environment, recovery->adopted, recovery->error);
+        provider_discover(session->provider, session->instance, &session->environment, recovery->adopted, recovery->error);
     json_object *changed = json_get_object(answer, "changed");
     int failed = answer ? 0 : MEMORIES_FAILED;
     for (size_t i = 0; !failed && i < json_count(recovery->adopted); i++) {

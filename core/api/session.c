@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "core/api/blueprint.h"
+#include "core/api/discover.h"
 #include "core/base/backoff.h"
 #include "core/base/cleanup.h"
 #include "core/base/clock.h"
@@ -556,7 +557,9 @@ int session_run_engine(struct session *session, json_object *desired, bool stopp
 
 static int realize_deleted(struct session *session, memories_error **error)
 {
-    int failed = session_run_engine(session, NULL, false, error);
+    int failed = session_adopt_strays(session, error);
+    if (!failed)
+        failed = session_run_engine(session, NULL, false, error);
     if (!failed)
         failed = secrets_remove(session->secrets, error);
     if (failed)

@@ -237,6 +237,20 @@ int resources_insert(struct store *store, const char *deployment, json_object *r
     return failed;
 }
 
+static int adopt(struct store *store, const char *deployment, int64_t fence, json_object *resources,
+                 memories_error **error)
+{
+    int failed = lease_check(store, deployment, fence, error);
+    return failed ? failed : resources_insert(store, deployment, resources, error);
+}
+
+int store_resource_adopt(struct store *store, const char *deployment, int64_t fence, json_object *resources,
+                         memories_error **error)
+{
+    int failed = database_begin(store, error);
+    return failed ? failed : database_end(store, adopt(store, deployment, fence, resources, error), error);
+}
+
 /* ---- Outcomes ---- */
 
 struct outcome_statements {

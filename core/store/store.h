@@ -85,6 +85,10 @@ struct journal_entry {
     json_object *depends_on; /* create and update: array of keys, for deleting in order */
     int64_t sequence; /* set by store_journal_intent */
 };
+/* Puts more of them on record, which are there. */
+int store_resource_adopt(struct store *store, const char *deployment, int64_t fence, json_object *resources,
+                         memories_error **error);
+
 /* Writes all intents in one transaction, on disk when it returns; marks the resources in doubt (and records a created
  * one). */
 int store_journal_intent(struct store *store, const char *deployment, int64_t fence, struct journal_entry *entries,

@@ -385,7 +385,8 @@ static void add_asked_file(struct rendering *rendering, json_object *file)
     const char *given = json_get_string(file, "content");
     const char *content = secret ? secret_of(rendering, secret) : expand(rendering->call, given ? given : "");
     if (secret && !content)
-        rendering->code = MEMORIES_NOT_FOUND; /* the host has told why */
+        rendering->code = rendering->config->stand_in ? plugin_no_memory(rendering->call)
+                                                      : MEMORIES_NOT_FOUND; /* the host has told why */
     else
         add_file(rendering, expand(rendering->call, json_get_string(file, "path")), content,
                  mode     ? mode

@@ -133,6 +133,8 @@ for name in interface named inside; do
 done
 # shellcheck disable=SC2086 # a list
 wait $those
+aws_is 'len(state["vpc"]), "instance" in state' '(3, False)'
+aws_steer stranger '{}' # or what is left after a failure could not be deleted
 told_at_last() { # told_at_last NAME TEXT…
     name=$1
     shift
@@ -143,11 +145,10 @@ told_at_last() { # told_at_last NAME TEXT…
     contains "$out" $name
 }
 lambda="the network interface eni-[0-9a-f]+ of the account amazon-aws: AWS Lambda VPC ENI-stranger"
-told_at_last interface "subnet/[^ ]*: it is still in use by $lambda" "firewall: it is still in use by $lambda"
+told_at_last interface "(subnet/[^ ]*|firewall): it is still in use by $lambda"
+for key in subnet/ firewall; do "$aws_program" show interface --audit | grep -qE "$key.*: it is still in use by $lambda" || fail "no $key"; done
 told_at_last named "firewall: it is still in use by the security group sg-[0-9a-f]+: of somebody else's, named stranger"
 told_at_last inside "network: it is still in use by the security group sg-[0-9a-f]+: of somebody else's, named stranger"
-aws_is 'len(state["vpc"]), "instance" in state' '(3, False)'
-aws_steer stranger '{}'
 for name in interface named inside; do expect 0 "$aws_program" delete $name; done
 aws_is state '{}'
 
@@ -169,6 +170,20 @@ for action in CreateVpc CreateSubnet RunInstances; do
         "(['10.9.0.0/16'], ['t3.large'], 1)"
     aws_gone first
 done
+
+# Hidden for longer than it is waited for, a second one is made; with the deployment both go.
+aws_steer faults '[{"action": "CreateVpc", "kind": "hold", "ms": 9000}]'
+"$aws_program" deploy --no-wait --name first "$test_dir/first.yaml" >"$test_dir/first.out" 2>&1 &
+killed=$!
+wait_until 60 held
+kill -9 $killed
+wait $killed || true
+aws_steer faults '[]'
+expect 0 "$aws_program" resume --no-wait first
+aws_is 'len(state["vpc"])' 2
+shown() { [ "$(AWS_ENDPOINT_URL=$aws_url "$aws_program" recover --provider aws --json | grep -o '"key":"network"' | wc -l)" = 2 ]; }
+wait_until 30 shown
+aws_gone first
 
 # ---- Addresses: the private one stays, the public one does not ----
 

@@ -68,5 +68,4 @@ contains "$err" "not authorized to perform: cloudwatch:GetMetricData"
 gone plain
 expect 1 memories deploy --name refused "$srcdir/examples/monitoring.yaml" --set config.image=ami-0123456789abcdef0
 contains "$err" "not authorized to perform: iam:CreateRole"
-aws_steer policy "$(cat "$srcdir/docs/providers/aws-policy.json")"
-gone refused
+aws_is state '{}' # although it may not look for a role either
