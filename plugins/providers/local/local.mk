@@ -51,3 +51,6 @@ plugins_providers_local_provider_local_la_SOURCES =
 plugins_providers_local_provider_local_la_LDFLAGS = $(plugin_ldflags)
 plugins_providers_local_provider_local_la_LIBADD = plugins/providers/local/liblocal.la $(plugin_libs)
 EXTRA_DIST += docs/providers/local.md
+
+# The root file system of nodes that are machines.
+dist_pkglibexec_SCRIPTS = plugins/providers/local/machine/memories-machine-root
