@@ -28,6 +28,8 @@ plugins_providers_local_liblocal_la_SOURCES = $(local_node_client_sources) \
 	plugins/providers/local/nodes.h \
 	plugins/providers/local/notes.c \
 	plugins/providers/local/notes.h \
+	plugins/providers/local/nspawn.c \
+	plugins/providers/local/nspawn.h \
 	plugins/providers/local/port.c \
 	plugins/providers/local/port.h \
 	plugins/providers/local/prepare.c \
