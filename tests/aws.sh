@@ -38,21 +38,11 @@ aws_machines() {
     exit $?
 }
 
-# machine_root - sets $machine_root to what tests/machine/make_root.sh has made; skips where there is nothing, or an old one
-machine_root() {
-    for machine_root in "${MEMORIES_MACHINE_ROOT:-}" "$srcdir/build/machine-root" "$srcdir/../machine-root"; do
-        [ -z "$machine_root" ] || [ ! -e "$machine_root/etc/memories-machine-root" ] || break
-    done
-    if [ "$(cat "$machine_root/etc/memories-machine-root" 2>/dev/null)" != "$(sha256sum "$srcdir/tests/machine/make_root.sh" | cut -c 1-16)" ]; then
-        skip "there is no root file system for machines, or an old one: as root, tests/machine/make_root.sh ${MEMORIES_MACHINE_ROOT:-}"
-    fi
-}
-
 aws_booted_machines() {
     [ "$(id -u)" -eq 0 ] || skip "not root"
     command -v systemd-nspawn >/dev/null || skip "systemd-nspawn is not installed (apt-get install systemd-container)"
     machine_root
-    aws_machine_root=$machine_root
+    aws_machine_root=$MEMORIES_MACHINE_ROOT
     aws_machines
 }
 

@@ -66,6 +66,18 @@ wait_until() {
     done
 }
 
+# machine_root - finds what memories-machine-root has made, for tests that boot machines; skips where there is nothing, or an old one
+machine_root() {
+    maker=$srcdir/plugins/providers/local/machine/memories-machine-root
+    for directory in "${MEMORIES_MACHINE_ROOT:-}" "$srcdir/build/machine-root" "$srcdir/../machine-root" /var/lib/memories/machine-root; do
+        [ "$(cat "$directory/etc/memories-machine-root" 2>/dev/null)" = "$(sed -n 's/^root_version=//p' "$maker")" ] || continue
+        MEMORIES_MACHINE_ROOT=$(cd "$directory/.." && pwd)/${directory##*/}
+        export MEMORIES_MACHINE_ROOT
+        return
+    done
+    skip "there is no root file system for machines, or an old one: as root, $maker ${MEMORIES_MACHINE_ROOT:-$srcdir/build/machine-root}"
+}
+
 # Several tests may do this at the same moment: a link is made once and then left alone.
 link_program() {
     [ "$(readlink "$2")" = "$1" ] && return
@@ -78,6 +90,7 @@ link_program "$builddir/plugins/providers/local/node/memories-node" "$libexec/me
 link_program "$builddir/core/memories-plugin-host" "$libexec/memories-plugin-host"
 link_program "$builddir/plugins/providers/local/rootless/memories-rootless" "$libexec/memories-rootless"
 link_program "$builddir/server/memories-server" "$libexec/memories-server"
+link_program "$srcdir/plugins/providers/local/machine/memories-machine-root" "$libexec/memories-machine-root"
 
 # Every directory that holds a plugin that `make` or `make check` has built, our own before those of the tests.
 plugin_directories() {

@@ -153,10 +153,10 @@ static const char *unit_of(struct memories_call *call, json_object *service)
 
 /* ---- The script ---- */
 
-static bool is_own_package(const char *name)
+bool cloud_config_brings(const char *package)
 {
     for (size_t i = 0; i < ARRAY_COUNT(own_packages); i++)
-        if (!strcmp(own_packages[i].package, name))
+        if (!strcmp(own_packages[i].package, package))
             return true;
     return false;
 }
@@ -194,7 +194,7 @@ static void append_packages(struct plugin_text *script, json_object *packages)
     for (size_t i = 0; i < json_count(packages); i++) {
         const char *name = name_of(json_at(packages, i));
         json_object *wanted = json_get_array(json_at(packages, i), "commands");
-        if (is_own_package(name))
+        if (cloud_config_brings(name))
             continue;
         plugin_text_append(&names, " ");
         append_shell(&names, name);

@@ -48,6 +48,9 @@ int32_t cloud_config_render(struct memories_call *call, const struct cloud_confi
  * MEMORIES_NO_MEMORY. */
 int cloud_config_secrets(struct memories_call *call, const char *text, json_object *bootstrap, json_object *secrets);
 
+/* Whether the text brings this package along, as a file: no distribution has it. */
+bool cloud_config_brings(const char *package);
+
 /* What of it is large, for the message that it is too large: "/a (9000 bytes), /b (800 bytes)". NULL: no memory. */
 const char *cloud_config_large_parts(struct memories_call *call, const struct cloud_config *config);
 

@@ -13,7 +13,7 @@ else
     schema() {
         # shellcheck disable=SC2016 # for the inner shell
         unshare -m sh -c 'mount -t tmpfs memories "$1/mnt" && cp "$2" "$1/mnt/config" &&
-            chroot "$1" cloud-init schema --config-file /mnt/config' sh "$machine_root" "$1"
+            chroot "$1" cloud-init schema --config-file /mnt/config' sh "$MEMORIES_MACHINE_ROOT" "$1"
     }
 fi
 start_aws

@@ -1,7 +1,7 @@
 # Scripts that use the programs as a person does; each begins with `. "$srcdir/tests/env.sh"`. One line a test here.
 end_to_end_tests = tests/end_to_end/cli.sh tests/end_to_end/commands.sh tests/end_to_end/consensus.sh \
 	tests/end_to_end/crash.sh tests/end_to_end/examples.sh tests/end_to_end/image.sh tests/end_to_end/isolate.sh \
-	tests/end_to_end/libcurl.sh tests/end_to_end/members.sh tests/end_to_end/observe.sh \
+	tests/end_to_end/libcurl.sh tests/end_to_end/local_machine.sh tests/end_to_end/members.sh tests/end_to_end/observe.sh \
 	tests/end_to_end/plugins_doc.sh tests/end_to_end/recover.sh tests/end_to_end/rootless.sh tests/end_to_end/standalone.sh \
 	tests/end_to_end/swarmed.sh tests/end_to_end/swarmed_failure.sh
 

@@ -12,6 +12,11 @@ tests_unit_test_local_parts_SOURCES = tests/unit/test_local_parts.c
 tests_unit_test_local_parts_CFLAGS = $(unit_cflags)
 tests_unit_test_local_parts_LDADD = $(local_fixture_libs)
 
+check_PROGRAMS += tests/unit/test_local_nspawn
+tests_unit_test_local_nspawn_SOURCES = tests/unit/test_local_nspawn.c
+tests_unit_test_local_nspawn_CFLAGS = $(unit_cflags)
+tests_unit_test_local_nspawn_LDADD = $(local_fixture_libs)
+
 check_PROGRAMS += tests/unit/test_local_nodes
 tests_unit_test_local_nodes_SOURCES = tests/unit/test_local_nodes.c
 tests_unit_test_local_nodes_CFLAGS = $(unit_cflags)

@@ -248,7 +248,9 @@ static const struct {
 } bad_definitions[] = {
     { "'x': 1", "bootstrap is not an object" },
     { "'version': 2, " SLEEPER, "version is not 1, the only one that this memories-node knows" },
-    { "'isolation': 'vm', " SLEEPER, "isolation is not process or namespace" },
+    { "'isolation': 'vm', " SLEEPER, "isolation is not process, namespace or machine" },
+    { "'isolation': 'machine', " SLEEPER, "machine is not an object" },
+    { "'isolation': 'machine', 'machine': {'root': 'x'}, " SLEEPER, "machine.root is not an absolute path" },
     { "'holder': '/x', " SLEEPER, "holder is not an absolute path, with namespace isolation" },
     { "'isolation': 'namespace', 'holder': 'x', " SLEEPER, "holder is not an absolute path" },
     { "'bootstrap': {'private_directories': ['x']}", "bootstrap.private_directories is not a list of absolute paths" },

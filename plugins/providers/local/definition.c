@@ -10,6 +10,7 @@
 #include "plugins/common/json.h"
 #include "plugins/common/plugin.h"
 #include "plugins/providers/local/files.h"
+#include "plugins/providers/local/nspawn.h"
 #include "plugins/providers/local/rootless.h"
 
 #define METRICS_INTERVAL_MS 5000
@@ -169,17 +170,15 @@ static int64_t processors(json_object *inputs)
     return wanted > present ? present : wanted;
 }
 
-static int set_isolation(const struct local *local, json_object *definition, const char *node, bool has_namespaces)
+static int set_isolation(const struct local *local, json_object *definition, const struct fabric_names *names,
+                         const char *node, bool has_namespaces)
 {
-    struct fabric_names names;
-    fabric_names(local, &names);
-    AUTO_FREE char *space = fabric_node_space(&names, node);
-    AUTO_FREE char *cgroup = local_format("memories/%s/%s", names.space, node);
+    AUTO_FREE char *space = fabric_node_space(names, node);
+    AUTO_FREE char *cgroup = local_format("memories/%s/%s", names->space, node);
     AUTO_FREE char *holder = rootless_directory(local);
     if (!space || !cgroup || !holder)
         return MEMORIES_NO_MEMORY;
-    int failed = json_set_string(definition, "isolation", has_namespaces ? "namespace" : "process");
-    failed |= json_set_string(definition, "instance_id", space);
+    int failed = json_set_string(definition, "instance_id", space);
     failed |= json_set_string(definition, "network_namespace", has_namespaces ? space : NULL);
     failed |= json_set_string(definition, "interface", has_namespaces ? "eth0" : NULL);
     failed |= json_set_string(definition, "holder", has_namespaces && rootless() ? holder : NULL);
@@ -223,6 +222,8 @@ static json_object *assemble(const struct local *local, const struct memories_op
 {
     const char *isolation = json_get_string(inputs, "isolation");
     const char *node = local_node_of_key(operation->key);
+    struct fabric_names names;
+    fabric_names(local, &names);
     AUTO_JSON json_object *definition = json_object_new_object();
     int failed = json_set_int(definition, "version", DOCUMENT_VERSION);
     failed |= json_set_string(definition, "deployment", local->deployment);
@@ -231,12 +232,16 @@ static json_object *assemble(const struct local *local, const struct memories_op
     failed |= json_set_string(definition, "hostname", node);
     failed |= json_set_string(definition, "token", operation->token);
     failed |= json_set_int(definition, "generation", operation->generation);
-    bool has_namespaces = isolation && !strcmp(isolation, "namespace");
-    failed |= set_isolation(local, definition, node, has_namespaces);
-    failed |= settle_rootless(bootstrap, has_namespaces && rootless());
+    bool has_namespaces = local_has_namespaces(isolation);
+    failed |= json_set_string(definition, "isolation", isolation);
+    failed |= set_isolation(local, definition, &names, node, has_namespaces);
     failed |= copy_member(definition, inputs, "address");
     failed |= json_set_int(definition, "vcpus", processors(inputs));
-    failed |= json_set(definition, "bootstrap", json_ref(bootstrap));
+    if (local_is_machine(isolation))
+        failed |= nspawn_define(definition, inputs, names.space);
+    else
+        failed |= settle_rootless(bootstrap, has_namespaces && rootless()) |
+                  json_set(definition, "bootstrap", json_ref(bootstrap));
     failed |= json_set_int(definition, "metrics_interval_ms", METRICS_INTERVAL_MS);
     failed |= json_set_int(definition, "log_bytes_max", LOG_BYTES_MAX);
     failed |= json_set_int(definition, "log_files", LOG_FILES);
@@ -369,6 +374,8 @@ int32_t definition_write(const struct local *local, struct memories_call *call, 
     if (!directory || !path)
         return problem_no_memory(problem);
     if (make_directories(directory, problem))
+        return problem->code;
+    if (json_get(definition, "machine") && nspawn_write_seed(call, definition, directory, changed, problem))
         return problem->code;
     json_object *files = json_get_array(json_get_object(definition, "bootstrap"), "files");
     for (size_t i = 0; i < json_count(files); i++)

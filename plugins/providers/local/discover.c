@@ -79,16 +79,18 @@ static int32_t find(const struct local *local, const char *wanted, json_object *
 
 /* ---- what was chosen ---- */
 
-static int add_choice(json_object *nodes, const struct local *local, const char *node)
+static int add_choice(json_object *choices, json_object *nodes, const struct local *local, const char *node)
 {
     struct problem ignored;
     AUTO_JSON json_object *definition = definition_read(local, node, &ignored);
     const char *access_address = json_get_string(json_get_object(definition, "inputs"), "access_address");
+    const char *root = json_get_string(json_get_object(definition, "machine"), "root");
     json_object *choice = definition ? json_set_new_object(nodes, node) : NULL;
     if (!definition)
         return 0; /* one that can't be read is told by its state */
     return json_set_string(choice, "address", json_get_string(definition, "address")) |
-           (access_address ? json_set_string(choice, "access_address", access_address) : 0);
+           (access_address ? json_set_string(choice, "access_address", access_address) : 0) |
+           (root ? json_set_string(choices, "machine_root", root) : 0);
 }
 
 /* As prepare has made them, out of the records that it led to. Subnets are cut anew, which comes to the same. */
@@ -102,7 +104,7 @@ static int add_choices(json_object *choices, const struct local *local, json_obj
     if (cidr)
         failed |= json_set_string(json_set_new_object(choices, "network"), "cidr", cidr);
     for (size_t i = 0; !failed && i < names->count; i++)
-        failed = add_choice(nodes, local, names->names[i]);
+        failed = add_choice(choices, nodes, local, names->names[i]);
     return failed;
 }
 
@@ -146,7 +148,7 @@ static int compare_members(json_object *changed, const char *key, json_object *w
 /* What a node runs stands in its record with all put in that the supervisor needs: so is what it should run. */
 static int compare_node(json_object *changed, const struct local *local, const char *key, json_object *inputs)
 {
-    static const char *const told[] = { "isolation", "address", "vcpus", "bootstrap" };
+    static const char *const told[] = { "isolation", "address", "vcpus", "bootstrap", "machine" };
     struct problem problem = { 0 };
     AUTO_JSON json_object *present = definition_read(local, local_node_of_key(key), &problem);
     const struct memories_operation operation = { .size = sizeof operation,

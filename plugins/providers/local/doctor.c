@@ -10,6 +10,7 @@
 #include "plugins/providers/local/local.h"
 #include "plugins/providers/local/node/search_path.h"
 #include "plugins/providers/local/notes.h"
+#include "plugins/providers/local/nspawn.h"
 #include "plugins/providers/local/program.h"
 #include "plugins/providers/local/rootless.h"
 
@@ -65,6 +66,15 @@ static int check_namespaces(json_object *checks, bool isolated)
     return add(checks, name, "ok", NULL, "%s", isolated ? "nodes can run containers (swarmed)" : "can be made");
 }
 
+/* Of use only to who wants nodes that are machines. */
+static int check_machines(json_object *checks)
+{
+    struct problem problem = { 0 };
+    AUTO_FREE char *root = nspawn_check(&problem) ? NULL : nspawn_root(&problem);
+    return root ? add(checks, "machines", "ok", NULL, "nodes can boot %s", root)
+                : add_problem(checks, "machines", "warning", &problem);
+}
+
 static int check_program(json_object *checks, const char *search_path, const char *program, const char *package,
                          const char *topology)
 {
@@ -89,7 +99,7 @@ int32_t local_doctor(void *instance, struct memories_call *call, const char *req
     int failed = !checks || !search_path;
     if (!failed)
         failed = check_user(checks) | check_machine(checks, instance) | check_supervisor(checks) |
-                 check_namespaces(checks, false) | check_namespaces(checks, true);
+                 check_namespaces(checks, false) | check_namespaces(checks, true) | check_machines(checks);
     for (size_t i = 0; !failed && i < ARRAY_COUNT(programs); i++)
         failed = check_program(checks, search_path, programs[i].program, programs[i].package, programs[i].topology);
     return failed ? plugin_no_memory(call) : plugin_result(call, STEAL(result));

@@ -36,6 +36,16 @@ bool local_node_name_allowed(const char *name)
            !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")];
 }
 
+bool local_is_machine(const char *isolation)
+{
+    return isolation && !strcmp(isolation, "machine");
+}
+
+bool local_has_namespaces(const char *isolation)
+{
+    return local_is_machine(isolation) || (isolation && !strcmp(isolation, "namespace"));
+}
+
 const char *local_node_of_key(const char *key)
 {
     size_t length = strlen(LOCAL_NODE_PREFIX);
@@ -47,16 +57,17 @@ MEMORIES_PLUGIN_DESCRIPTION(
     "{\"version\": 1,"
     " \"summary\": \"this machine: each node is a supervised directory, with namespaces of its own where root allows\","
     " \"schema\": {\"properties\": {"
-    "   \"isolation\": {\"type\": \"string\", \"enum\": [\"auto\", \"process\", \"namespace\"],"
-    "     \"description\": \"process: nodes are processes on loopback addresses; namespace (root only): own network,"
-    " mounts, processes and host name; auto: namespace where possible\"}}},"
+    "   \"isolation\": {\"type\": \"string\", \"enum\": [\"auto\", \"process\", \"namespace\", \"machine\"],"
+    "     \"description\": \"process: nodes are processes on loopback addresses; namespace: own network, mounts,"
+    " processes and host name; machine (root only): a systemd of their own too, booted with the user data that they"
+    " would get on a cloud; auto: namespace where possible\"}}},"
     " \"cheap_read\": true,"
     " \"resource_types\": {"
     "   \"" LOCAL_NETWORK_TYPE "\": {\"title\": \"network\", \"is_node\": false, \"power\": false,"
     "     \"replace_on\": [\"isolation\"], \"batch_max\": 0, \"timeout_s\": 60},"
     "   \"" LOCAL_NODE_TYPE "\": {\"title\": \"node\", \"is_node\": true, \"power\": true,"
-    "     \"replace_on\": [\"isolation\", \"address\", \"access_address\", \"subnet\"], \"batch_max\": 0,"
-    "     \"timeout_s\": 600}}}")
+    "     \"replace_on\": [\"isolation\", \"machine_root\", \"address\", \"access_address\", \"subnet\"],"
+    "     \"batch_max\": 0, \"timeout_s\": 600}}}")
 
 static int32_t describe(struct memories_call *call)
 {

@@ -47,6 +47,10 @@ int32_t local_metrics(void *instance, struct memories_call *call, const char *re
 int32_t local_logs(void *instance, struct memories_call *call, const char *request);
 int32_t local_doctor(void *instance, struct memories_call *call, const char *request);
 
+/* Whether nodes of this isolation have namespaces, and a network of their own. */
+bool local_has_namespaces(const char *isolation);
+bool local_is_machine(const char *isolation);
+
 /* Batches of one type. */
 struct batch {
     struct local *local;

@@ -28,6 +28,8 @@ plugins_providers_local_liblocal_la_SOURCES = $(local_node_client_sources) \
 	plugins/providers/local/nodes.h \
 	plugins/providers/local/notes.c \
 	plugins/providers/local/notes.h \
+	plugins/providers/local/nspawn.c \
+	plugins/providers/local/nspawn.h \
 	plugins/providers/local/port.c \
 	plugins/providers/local/port.h \
 	plugins/providers/local/prepare.c \
@@ -51,3 +53,6 @@ plugins_providers_local_provider_local_la_SOURCES =
 plugins_providers_local_provider_local_la_LDFLAGS = $(plugin_ldflags)
 plugins_providers_local_provider_local_la_LIBADD = plugins/providers/local/liblocal.la $(plugin_libs)
 EXTRA_DIST += docs/providers/local.md
+
+# The root file system of nodes that are machines.
+dist_pkglibexec_SCRIPTS = plugins/providers/local/machine/memories-machine-root

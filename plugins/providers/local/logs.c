@@ -220,13 +220,16 @@ static int32_t send_node(struct reader *reader, const char *node, size_t lines, 
 
 /* ---- following ---- */
 
-/* What was appended since; after a rotation the rest of the old file, then the new one. */
+/* What was appended since; after a rotation the rest of the old file, then the new one. A machine's logrotate empties
+ * the file instead, having copied it. */
 static void catch_up(struct reader *reader, struct log *log)
 {
+    struct stat info;
+    if (log->fd >= 0 && !fstat(log->fd, &info) && info.st_size < log->offset)
+        log->offset = 0;
     if (log->fd >= 0)
         log->offset = send_rest(reader, log, log->fd, log->offset);
     int fd = open_log(log, 0);
-    struct stat info;
     if (fd < 0)
         return;
     if (log->fd >= 0 && !fstat(fd, &info) && info.st_ino == log->inode) {

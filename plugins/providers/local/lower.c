@@ -134,6 +134,8 @@ static int lower_node(const struct lowering *lowering, json_object *node, struct
     failed |= json_set_string(resource, "node", name);
     json_object *inputs = json_set_new_object(resource, "inputs");
     failed |= json_set_string(inputs, "isolation", json_get_string(lowering->choices, "isolation"));
+    if (json_get(lowering->choices, "machine_root"))
+        failed |= json_set_string(inputs, "machine_root", json_get_string(lowering->choices, "machine_root"));
     failed |= json_set_string(inputs, "address", json_get_string(choice, "address"));
     if (lowering->has_namespaces)
         failed |= add_connection(lowering, node, inputs);
@@ -159,8 +161,7 @@ int32_t local_lower(void *instance, struct memories_call *call, const char *requ
         .choices = json_get_object(document, "choices"),
         .resources = json_set_new_array(result, "resources"),
     };
-    const char *isolation = json_get_string(lowering.choices, "isolation");
-    lowering.has_namespaces = isolation && !strcmp(isolation, "namespace");
+    lowering.has_namespaces = local_has_namespaces(json_get_string(lowering.choices, "isolation"));
     failed |= lower_network(&lowering);
     json_object *nodes = json_get_array(lowering.spec, "nodes");
     for (size_t i = 0; !failed && i < json_count(nodes); i++) {

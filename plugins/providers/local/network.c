@@ -24,8 +24,7 @@ static char *record_path(const struct local *local)
 
 static bool has_namespaces(json_object *network)
 {
-    const char *isolation = json_get_string(network, "isolation");
-    return isolation && !strcmp(isolation, "namespace");
+    return local_has_namespaces(json_get_string(network, "isolation"));
 }
 
 static bool is_whole(const struct local *local, json_object *network)

@@ -13,6 +13,7 @@
 #include "plugins/providers/local/files.h"
 #include "plugins/providers/local/local.h"
 #include "plugins/providers/local/node/node_client.h"
+#include "plugins/providers/local/nspawn.h"
 #include "plugins/providers/local/program.h"
 #include "plugins/providers/local/rootless.h"
 #include "plugins/providers/local/rootless/holder.h"
@@ -74,6 +75,8 @@ static uint32_t find_state(const struct local *local, const char *node, json_obj
         return MEMORIES_STATE_BROKEN;
     if (!node_is_running(directory) || has_lost_holder(*definition))
         return MEMORIES_STATE_STOPPED;
+    if (json_get(*definition, "machine"))
+        return nspawn_state(directory, problem);
     return has_unfinished_commands(*definition, directory) ? state_of_commands(directory, problem)
                                                            : MEMORIES_STATE_READY;
 }

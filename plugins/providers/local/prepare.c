@@ -17,6 +17,7 @@
 #include "plugins/providers/local/local.h"
 #include "plugins/providers/local/node/search_path.h"
 #include "plugins/providers/local/notes.h"
+#include "plugins/providers/local/nspawn.h"
 #include "plugins/providers/local/prepare.h"
 #include "plugins/providers/local/program.h"
 #include "plugins/providers/local/rootless.h"
@@ -28,24 +29,51 @@ static int32_t refuse_process(struct preparation *preparation)
 {
     const char *topology = json_get_string(preparation->spec, "topology");
     problem_set(&preparation->problem, MEMORIES_INVALID,
-                "expected namespace or auto, found process: the nodes of %s need a network, mounts and processes of "
-                "their own",
+                "expected auto, namespace or machine, found process: the nodes of %s need a network, mounts and "
+                "processes of their own",
                 topology ? topology : "this topology");
     problem_where(&preparation->problem, "config.isolation");
     problem_hint(&preparation->problem, "leave isolation out");
     return preparation->problem.code;
 }
 
-static int32_t choose_isolation(struct preparation *preparation)
+/* What was chosen stays; NULL: there is nothing to go by. */
+static const char *wanted_isolation(const struct preparation *preparation)
 {
     const char *configured = json_get_string(preparation->local->config, "isolation");
-    const char *earlier = json_get_string(preparation->earlier, "isolation");
-    const char *wanted = !configured || !strcmp(configured, "auto") ? earlier : configured;
-    bool isolated = json_get_bool(preparation->spec, "isolated", false);
+    return !configured || !strcmp(configured, "auto") ? json_get_string(preparation->earlier, "isolation") : configured;
+}
+
+/* The root file system stays too: it is below what the machines have written. */
+static int32_t choose_machine_root(struct preparation *preparation)
+{
+    const char *earlier = json_get_string(preparation->earlier, "machine_root");
+    AUTO_FREE char *root = earlier && local_exists(earlier) ? strdup(earlier) : nspawn_root(&preparation->problem);
+    if (!root)
+        return preparation->problem.code ? preparation->problem.code : problem_no_memory(&preparation->problem);
+    return json_set_string(preparation->choices, "machine_root", root) ? problem_no_memory(&preparation->problem) : 0;
+}
+
+static int32_t choose_machine(struct preparation *preparation)
+{
+    if (nspawn_check(&preparation->problem) || choose_machine_root(preparation)) {
+        problem_where(&preparation->problem, "config.isolation");
+        return preparation->problem.code;
+    }
+    preparation->has_namespaces = true;
+    return 0;
+}
+
+static int32_t choose_isolation(struct preparation *preparation)
+{
+    const char *earlier = json_get_string(preparation->earlier, "isolation"), *wanted = wanted_isolation(preparation);
+    bool isolated = json_get_bool(preparation->spec, "isolated", false), is_machine = local_is_machine(wanted);
     struct problem reason = { 0 };
-    if (isolated && wanted && strcmp(wanted, "namespace"))
+    if (isolated && wanted && !local_has_namespaces(wanted))
         return refuse_process(preparation);
-    if (isolated)
+    if (is_machine && choose_machine(preparation))
+        return preparation->problem.code;
+    if (isolated && !is_machine)
         wanted = "namespace";
     /* An ordinary user gets what costs nothing, unless he asks for more. */
     if (!wanted && rootless())
@@ -65,7 +93,7 @@ static int32_t choose_isolation(struct preparation *preparation)
     if (!wanted && reason.code &&
         notes_add(preparation->notes, "config.isolation", "auto chose process: %s: %s", reason.message, reason.cause))
         return problem_no_memory(&preparation->problem);
-    const char *isolation = preparation->has_namespaces ? "namespace" : "process";
+    const char *isolation = is_machine ? wanted : preparation->has_namespaces ? "namespace" : "process";
     /* Addresses of the other kind are of no use. */
     if (earlier && strcmp(earlier, isolation) != 0)
         preparation->earlier = NULL;
@@ -135,11 +163,14 @@ static void check_services(struct missing *missing, json_object *bootstrap)
     }
 }
 
-static int32_t check_programs(struct preparation *preparation)
+static int32_t check_supervisor(struct preparation *preparation)
 {
     AUTO_FREE char *supervisor = local_supervisor(&preparation->problem);
-    if (!supervisor)
-        return preparation->problem.code;
+    return preparation->problem.code;
+}
+
+static int32_t check_programs(struct preparation *preparation)
+{
     AUTO_JSON json_object *checked = json_object_new_object();
     AUTO_FREE char *search_path = node_search_path();
     struct missing missing = { .checked = checked, .search_path = search_path };
@@ -161,6 +192,36 @@ static int32_t check_programs(struct preparation *preparation)
     return preparation->problem.code;
 }
 
+/* A machine installs its packages itself, out of those that its root file system brings. */
+static int32_t check_machine_packages(struct preparation *preparation)
+{
+    const char *root = json_get_string(preparation->choices, "machine_root");
+    AUTO_JSON json_object *checked = json_object_new_object();
+    char missing[512] = "", options[512] = "";
+    json_object *nodes = json_get_array(preparation->spec, "nodes");
+    for (size_t i = 0; i < json_count(nodes); i++) {
+        json_object *packages = json_get_array(json_get_object(json_at(nodes, i), "bootstrap"), "packages");
+        for (size_t k = 0; k < json_count(packages); k++) {
+            const char *name = json_get_string(json_at(packages, k), "name");
+            if (!name || json_get(checked, name))
+                continue;
+            if (json_set_bool(checked, name, true))
+                return problem_no_memory(&preparation->problem);
+            if (nspawn_has_package(root, name))
+                continue;
+            add_word(missing, sizeof missing, ", ", name);
+            add_word(options, sizeof options, " ", "--package");
+            add_word(options, sizeof options, " ", name);
+        }
+    }
+    if (!missing[0])
+        return 0;
+    problem_set(&preparation->problem, MEMORIES_UNSUPPORTED, "no packages for machines: %s", missing);
+    problem_cause(&preparation->problem, "they are not in %s, and machines reach no other place", root);
+    nspawn_hint(&preparation->problem, options);
+    return preparation->problem.code;
+}
+
 static int32_t check_files(struct preparation *preparation, json_object *node)
 {
     json_object *files = json_get_array(json_get_object(node, "bootstrap"), "files");
@@ -177,7 +238,7 @@ static int32_t check_files(struct preparation *preparation, json_object *node)
     return 0;
 }
 
-static int32_t check_nodes(struct preparation *preparation)
+static int32_t check_nodes(struct preparation *preparation, bool is_machine)
 {
     json_object *nodes = json_get_array(preparation->spec, "nodes");
     for (size_t i = 0; i < json_count(nodes); i++) {
@@ -188,7 +249,7 @@ static int32_t check_nodes(struct preparation *preparation)
                          LOCAL_NODE_NAME_MAX);
             return preparation->problem.code;
         }
-        if (check_files(preparation, json_at(nodes, i)))
+        if (!is_machine && check_files(preparation, json_at(nodes, i)))
             return preparation->problem.code;
     }
     return 0;
@@ -209,7 +270,10 @@ static int32_t add_notes(struct preparation *preparation)
 
 static int32_t make_choices(struct preparation *preparation)
 {
-    if (check_nodes(preparation) || check_programs(preparation) || choose_isolation(preparation))
+    bool is_machine = local_is_machine(wanted_isolation(preparation));
+    if (check_nodes(preparation, is_machine) || check_supervisor(preparation) ||
+        (!is_machine && check_programs(preparation)) || choose_isolation(preparation) ||
+        (is_machine && check_machine_packages(preparation)))
         return preparation->problem.code;
     return addresses_choose(preparation) ? preparation->problem.code : add_notes(preparation);
 }

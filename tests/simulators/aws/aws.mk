@@ -5,7 +5,7 @@ aws_tests = tests/end_to_end/aws_booted.sh tests/end_to_end/aws_calls.sh tests/e
 	tests/end_to_end/aws_policy.sh tests/end_to_end/aws_recover.sh tests/end_to_end/aws_recover_swarmed.sh tests/end_to_end/aws_schema.sh \
 	tests/end_to_end/aws_simulator.sh tests/end_to_end/aws_swarmed.sh tests/end_to_end/aws_walk.sh
 TESTS += $(aws_tests)
-EXTRA_DIST += $(aws_tests) tests/aws.sh tests/end_to_end/aws_walk.py tests/machine/make_root.sh
+EXTRA_DIST += $(aws_tests) tests/aws.sh tests/end_to_end/aws_walk.py
 EXTRA_DIST += tests/simulators/aws/catalog.py tests/simulators/aws/check.py tests/simulators/aws/ec2.py \
 	tests/simulators/aws/elsewhere.py tests/simulators/aws/faults.py tests/simulators/aws/host.py \
 	tests/simulators/aws/instances.py tests/simulators/aws/machine.py tests/simulators/aws/machines.py \

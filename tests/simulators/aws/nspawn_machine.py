@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A machine that boots: systemd and cloud-init of a root file system that tests/machine/make_root.sh has made, in
+"""A machine that boots: systemd and cloud-init of a root file system that memories-machine-root has made, in
 systemd-nspawn.
 
     nspawn_machine.py ROOT DIRECTORY ADDRESS LINK [BYTES]

@@ -254,12 +254,23 @@ static void read_hosts(struct reader *reader, json_object *from, struct node_def
     }
 }
 
+static void read_machine(struct reader *reader, json_object *from, struct node_definition *definition)
+{
+    json_object *machine = read_part(reader, from, "", "machine", json_type_object);
+    definition->machine_root = machine ? read_text(reader, machine, "machine", "root") : NULL;
+    if (!definition->machine_root || *definition->machine_root != '/')
+        wrong(reader, "machine", "root", "an absolute path");
+}
+
 static void read_isolation(struct reader *reader, json_object *from, struct node_definition *definition)
 {
     AUTO_FREE char *isolation = read_text(reader, from, "", "isolation");
-    definition->namespaces = isolation && !strcmp(isolation, "namespace");
+    bool is_machine = isolation && !strcmp(isolation, "machine");
+    definition->namespaces = is_machine || (isolation && !strcmp(isolation, "namespace"));
     if (isolation && !definition->namespaces && strcmp(isolation, "process"))
-        wrong(reader, "", "isolation", "process or namespace");
+        wrong(reader, "", "isolation", "process, namespace or machine");
+    if (is_machine)
+        read_machine(reader, from, definition);
     definition->network_namespace = read_text(reader, from, "", "network_namespace");
     if (definition->network_namespace &&
         (!definition->namespaces || !*definition->network_namespace || *definition->network_namespace == '.' ||
@@ -345,9 +356,9 @@ int32_t definition_read(int directory, const char *path, struct node_definition 
 
 void definition_free(struct node_definition *definition)
 {
-    char *texts[] = { definition->deployment,        definition->key,     definition->name,      definition->token,
-                      definition->hostname,          definition->address, definition->interface, definition->cgroup,
-                      definition->network_namespace, definition->holder };
+    char *texts[] = { definition->deployment,        definition->key,     definition->name,        definition->token,
+                      definition->hostname,          definition->address, definition->interface,   definition->cgroup,
+                      definition->network_namespace, definition->holder,  definition->machine_root };
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
         free(texts[i]);
     for (size_t i = 0; i < definition->host_count; i++) {

@@ -31,12 +31,13 @@ struct host_name {
 
 struct node_definition {
     char *deployment; /* NULL where node.json has none; so are key, token, holder, network_namespace, address,
-                       * interface, cgroup */
+                       * interface, cgroup, machine_root */
     char *key;
     char *name;
     char *token;
     int64_t generation;
-    bool namespaces;
+    bool namespaces;    /* a machine has them, too */
+    char *machine_root; /* the node is a machine with this root file system */
     char *holder;
     char *network_namespace;
     char *hostname;

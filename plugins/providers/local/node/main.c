@@ -19,6 +19,7 @@
 #include "plugins/providers/local/node/base.h"
 #include "plugins/providers/local/node/cgroup.h"
 #include "plugins/providers/local/node/definition.h"
+#include "plugins/providers/local/node/machine.h"
 #include "plugins/providers/local/node/namespace.h"
 #include "plugins/providers/local/node/record.h"
 #include "plugins/providers/local/node/supervisor.h"
@@ -76,6 +77,8 @@ static struct supervisor *begin(struct launch *launch, pid_t host_pid, struct no
 {
     if (launch->definition.namespaces &&
         namespaces_furnish(&launch->definition, &launch->groups, launch->directory, launch->path, launch->notes, error))
+        return NULL;
+    if (launch->definition.machine_root && machine_furnish(&launch->definition, launch->directory, launch->path, error))
         return NULL;
     const struct supervisor_setup setup = {
         .path = launch->path,

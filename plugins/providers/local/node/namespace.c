@@ -44,7 +44,7 @@ int32_t namespaces_enter(const struct node_definition *definition, struct node_e
     return code;
 }
 
-static int make_directories(const char *path)
+int namespace_make_directories(const char *path)
 {
     char partial[PATH_MAX];
     snprintf(partial, sizeof partial, "%s", path);
@@ -65,7 +65,7 @@ int32_t namespace_mount_run(int directory, const char *path, struct node_error *
         return MEMORIES_OK;
     char source[64];
     snprintf(source, sizeof source, "/proc/self/fd/%d", directory);
-    if (make_directories(path) || mount(source, path, "none", MS_BIND, NULL))
+    if (namespace_make_directories(path) || mount(source, path, "none", MS_BIND, NULL))
         return node_fail_errno(error, errno, "can't keep %s in the node's /run", path);
     return MEMORIES_OK;
 }
@@ -84,7 +84,7 @@ static void make_link_target(const char *path)
     char directory[PATH_MAX + 8];
     snprintf(directory, sizeof directory, "/%s", below_run);
     *strrchr(directory, '/') = '\0';
-    if (make_directories(directory))
+    if (namespace_make_directories(directory))
         return;
     int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (file >= 0)
@@ -129,7 +129,7 @@ static int add_mount_point(int directory, const char *node_path, const char *pat
     snprintf(work, sizeof work, LAYER_WORK, directory, parent);
     snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s", parent, layer, work);
     /* The layer's mode is what the directory has from now on. */
-    if (make_directories(work) || stat(parent, &info) || chmod(layer, info.st_mode & 07777))
+    if (namespace_make_directories(work) || stat(parent, &info) || chmod(layer, info.st_mode & 07777))
         return -1;
     return mount("overlay", parent, "overlay", MS_NOSUID | MS_NODEV, options) ? mkdir(path, 0755) : 0;
 }
@@ -140,7 +140,7 @@ static int add_mount_points(char *const *paths, int directory, const char *node_
     char layer[PATH_MAX + 64];
     for (size_t i = 0; paths[i]; i++) {
         snprintf(layer, sizeof layer, LAYER, directory, paths[i]);
-        if (access(paths[i], F_OK) && make_directories(layer))
+        if (access(paths[i], F_OK) && namespace_make_directories(layer))
             return -1;
     }
     for (size_t i = 0; paths[i]; i++)
@@ -157,7 +157,7 @@ static int32_t mount_private(char *const *paths, int directory, const char *node
     for (; paths && *paths; paths++) {
         char source[PATH_MAX + 64];
         snprintf(source, sizeof source, "/proc/self/fd/%d/run/private%s", directory, *paths);
-        if (make_directories(source) || mount(source, *paths, "none", MS_BIND, NULL))
+        if (namespace_make_directories(source) || mount(source, *paths, "none", MS_BIND, NULL))
             return node_fail_errno(error, errno, "can't give the node a %s of its own", *paths);
     }
     return MEMORIES_OK;
@@ -228,7 +228,7 @@ static void mount_hierarchy(const struct cgroup_hierarchy *hierarchy, json_objec
     const char *named = strncmp(hierarchy->controllers, "name=", 5) ? "" : "none,";
     snprintf(options, sizeof options, "%s%s", named, hierarchy->controllers);
     const char *type = hierarchy->unified ? "cgroup2" : "cgroup";
-    if (make_directories(hierarchy->mount) ||
+    if (namespace_make_directories(hierarchy->mount) ||
         mount(type, hierarchy->mount, type, PLAIN_MOUNT, hierarchy->unified ? NULL : options))
         add_note(notes, errno, "the node has no", hierarchy->mount);
 }

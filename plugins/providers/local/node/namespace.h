@@ -17,6 +17,9 @@
 /* Enters the namespaces; the next child of this process will be process 1 of the node. */
 int32_t namespaces_enter(const struct node_definition *definition, struct node_error *error);
 
+/* A directory and its missing parents, 0755 but for the umask; -1 with errno. */
+int namespace_make_directories(const char *path);
+
 /* An empty /run, like a machine's after its start. A directory below it stays in sight: `directory` is its descriptor,
  * `path` its path. */
 int32_t namespace_mount_run(int directory, const char *path, struct node_error *error);

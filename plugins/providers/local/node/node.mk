@@ -31,6 +31,8 @@ plugins_providers_local_node_memories_node_SOURCES = \
 	plugins/providers/local/node/definition.h \
 	plugins/providers/local/node/log_file.c \
 	plugins/providers/local/node/log_file.h \
+	plugins/providers/local/node/machine.c \
+	plugins/providers/local/node/machine.h \
 	plugins/providers/local/node/main.c \
 	plugins/providers/local/node/metrics.c \
 	plugins/providers/local/node/metrics.h \

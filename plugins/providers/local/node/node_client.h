@@ -13,6 +13,7 @@
  *         lock              locked as long as the supervisor lives; says what there is to sweep
  *         control.sock      the supervisor's control socket
  *         metrics           samples; metrics.1 holds older ones
+ *         machine/          of a machine: what it writes over its root file system
  *
  * The lock is the truth: a node runs exactly as long as its lock is held, whatever other files say. Nothing here keeps
  * state between calls, and all functions may be called from any thread and any process, for the same node too. They
@@ -29,6 +30,11 @@
 #include <stdint.h>
 
 #include <memories/plugin.h>
+
+/* Where a node that is a machine has its root file system, in the mounts of its supervisor. */
+#define NODE_MACHINE_ROOT "/run/machine"
+/* In the log directory: what a machine's bootstrap says at this boot. */
+#define NODE_BOOT_LOG "bootstrap.log"
 
 /* Why something failed, ready for struct memories_error_detail. Unknown text is "". */
 struct node_error {

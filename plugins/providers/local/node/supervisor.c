@@ -310,7 +310,10 @@ static char *status_text(const struct supervisor *supervisor)
     failed |= json_set_string(status, "name", definition->name);
     failed |= json_set_string(status, "token", definition->token);
     failed |= json_set_int(status, "generation", definition->generation);
-    failed |= json_set_string(status, "isolation", definition->namespaces ? "namespace" : "process");
+    failed |= json_set_string(status, "isolation",
+                              definition->machine_root ? "machine"
+                              : definition->namespaces ? "namespace"
+                                                       : "process");
     failed |= json_set_int(status, "pid", supervisor->setup.host_pid);
     failed |= json_set_int(status, "started_at_ms", supervisor->setup.run_ms);
     failed |= json_set_bool(status, "stopping", supervisor->stopping);
@@ -349,12 +352,13 @@ static void read_signals(struct supervisor *supervisor)
 
 static bool has_ended(const struct supervisor *supervisor)
 {
-    if (!supervisor->stopping || supervisor->commands.pid)
+    if (supervisor->commands.pid)
         return false;
     for (size_t i = 0; i < supervisor->service_count; i++)
         if (supervisor->services[i].state == SERVICE_RUNNING)
             return false;
-    return true;
+    /* A machine may have switched itself off. */
+    return supervisor->stopping || supervisor->definition->machine_root;
 }
 
 /* Waits until there is something to do, and does it. Nothing here needs to know which descriptor woke it but the
