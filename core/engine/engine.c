@@ -852,7 +852,8 @@ static memories_error *still_pending(const struct engine *engine, const struct t
     return error;
 }
 
-static void settle_read(struct refresh *refresh, struct task *task, struct operation_answer *answer,
+/* False: it is looked at again, for it is awaited and not ready yet. */
+static bool settle_read(struct refresh *refresh, struct task *task, struct operation_answer *answer,
                         struct moment moment)
 {
     struct executor *executor = &refresh->executor;
@@ -864,21 +865,31 @@ static void settle_read(struct refresh *refresh, struct task *task, struct opera
         answer->error = still_pending(executor->engine, task);
     if (answer->error) {
         if (retry_task(executor, task, answer->error, true, moment))
-            return;
+            return true;
         task->state = TASK_FAILED;
         error_where(&answer->error, "%s", task->key);
         fail_run(executor, STEAL(answer->error));
-        return;
+        return true;
     }
     if (waits) {
         task_set_outputs(task, answer->outputs);
         task->attempt = 0;
         poll_later(task, answer, moment);
-        return;
+        return false;
     }
     task->state = TASK_DONE;
     if (note_found(refresh, task, answer))
         fail_run(executor, NULL);
+    return true;
+}
+
+/* Of many, the first will do. */
+static void report_awaited(const struct engine *engine, const struct task *task)
+{
+    AUTO_FREE char *text = text_format("waiting for %s, which is not ready yet", task->key);
+    const struct engine_event event = { .kind = MEMORIES_EVENT_PROGRESS, .operation = "read", .text = text };
+    if (engine->on_event && text)
+        engine->on_event(&event, engine->user_data);
 }
 
 static int read_all(struct refresh *refresh)
@@ -893,9 +904,13 @@ static int read_all(struct refresh *refresh)
         if (job->failed)
             fail_job(executor, job);
         struct moment moment = this_moment();
+        const struct task *awaited = NULL;
         for (size_t i = 0; !job->failed && i < job->count; i++)
-            settle_read(refresh, job->tasks[i], &job->answers[i], moment);
+            if (!settle_read(refresh, job->tasks[i], &job->answers[i], moment) && !awaited)
+                awaited = job->tasks[i];
         job_free(job);
+        if (awaited)
+            report_awaited(executor->engine, awaited);
     }
     if (executor->error)
         return error_move(refresh->error, STEAL(executor->error));

@@ -44,7 +44,8 @@ static void on_event(const struct engine_event *event, void *user_data)
         last_total = event->total;
     }
     if (event->kind == MEMORIES_EVENT_PROGRESS)
-        snprintf(last_progress, sizeof last_progress, "%s %s %s", event->operation, event->key, event->text);
+        snprintf(last_progress, sizeof last_progress, "%s %s %s", event->operation,
+                 event->key ? event->key : "-", event->text);
     pthread_mutex_unlock(&events_lock);
 }
 
@@ -369,6 +370,7 @@ START_TEST(what_takes_too_long_fails_and_is_found_later)
     AUTO_ERROR memories_error *again = NULL;
     ck_assert_int_eq(run_wish(&(struct wish){ "x", "a", 1, 1 }, false, &again), MEMORIES_TIMEOUT);
     ck_assert_str_eq(memories_error_message(again), "node/0 was still not ready after 1 s");
+    ck_assert_str_eq(last_progress, "read - waiting for node/0, which is not ready yet");
 
     use_plugin(0, 60);
     cloud->polls = 0;
