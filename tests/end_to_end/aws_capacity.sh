@@ -46,7 +46,7 @@ if command -v etcd >/dev/null; then
     aws_deploy 0 three "$(full RunInstances b)"
     contains "$err" "node node2: there is no t3.medium to be had in us-west-2b now: it goes to us-west-2d"
     aws_is "$zones" "['us-west-2a', 'us-west-2c', 'us-west-2d']"
-    aws_is 'sorted(one["address"] for one in state["instance"])' "['10.0.0.4', '10.0.16.4', '10.0.32.4']"
+    aws_is 'sorted(one["address"] for one in state["instance"])' "['10.0.0.4', '10.0.16.4', '10.0.8.4']"
     aws_is 'len(state["subnet"])' 3
     aws_gone three
     aws_steer settings '{"interface_ms": 1500}' # for which an address stays taken

@@ -165,3 +165,25 @@ expect 0 memories plan --topology standalone --provider aws "$test_dir/config.ya
 aws_steer faults '[]'
 
 equal "$(aws_look state)" '{}'
+
+# ---- Subnets leave room for what comes later, where they can ----
+
+blocks() { printf '%s' "$1" | python3 -c 'import json, sys
+print(*(r["inputs"]["cidr"] for r in json.load(sys.stdin) if r["type"] == "aws.subnet"))'; }
+for sizes in "10.0.1.0/28 10.0.1.0/28" "10.0.1.0/27 10.0.1.0/28" "10.0.1.0/24 10.0.1.0/27"; do
+    config <<END
+{network: {subnets: {public: {cidr: ${sizes% *}}}}}
+END
+    expect 0 memories plan --resources --topology standalone --provider aws "$test_dir/config.yaml"
+    equal "$(blocks "$out")" "${sizes#* }"
+done
+swarm() {
+    printf '{topology: swarmed, provider: aws, config: {region: us-west-2, swarm: {manager_nodes: %d, worker_nodes: %d},
+        network: {subnets: {public: {cidr: 10.0.1.0/24}}}}}' "$1" "$1" >"$test_dir/swarm.yaml"
+}
+swarm 1
+expect 0 "$builddir/tests/end_to_end/memories-crash" deploy --no-wait --name grows "$test_dir/swarm.yaml"
+swarm 3
+expect 0 memories plan --resources --deployment grows "$test_dir/swarm.yaml"
+equal "$(blocks "$out")" "10.0.1.0/27 10.0.1.32/27 10.0.1.64/27 10.0.1.96/27 10.0.1.128/27 10.0.1.160/27"
+expect 0 memories delete grows

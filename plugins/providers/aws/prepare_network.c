@@ -23,9 +23,10 @@
 #define HOSTS_KEPT 5
 #define BITS_LEAST 16
 #define BITS_MOST 28
-/* A VPC's block holds this many of the spec's subnets, and each of those at least so many pieces. */
+/* A VPC's block holds 4 of the spec's subnets, and each of those 8 pieces where there is room: for nodes with and without
+ * an address of their own, in each of the zones. */
 #define SUBNET_BITS 2
-#define PIECE_BITS_LEAST 2
+#define PIECE_BITS 3
 
 static const char *where_of(struct preparation *preparation, const struct demand *demand)
 {
@@ -427,26 +428,33 @@ static void take_earlier_pieces(const struct placing *placing, struct area *area
     }
 }
 
-static int bits_for(size_t pieces)
+/* Into as many pieces as the nodes need now, and more for zones and kinds of nodes that come later, as long as a piece
+ * holds what it must and is not smaller than AWS makes any. */
+static int piece_bits(const struct area *area, size_t pieces, size_t nodes_in_one)
 {
-    int bits = PIECE_BITS_LEAST;
+    int bits = 0;
     while ((size_t)1 << bits < pieces)
         bits++;
-    return bits;
+    while (bits < PIECE_BITS && area->block.bits + bits < BITS_MOST &&
+           (size_t)1 << (31 - area->block.bits - bits) >= nodes_in_one + HOSTS_KEPT)
+        bits++;
+    return area->block.bits + bits;
 }
 
-/* How many pieces the nodes need of an area now. */
-static size_t pieces_needed(struct preparation *preparation, const struct placing *placing, const struct area *area)
+static void choose_piece_bits(struct preparation *preparation, const struct placing *placing, struct area *area)
 {
-    AUTO_JSON json_object *keys = json_object_new_object();
+    AUTO_JSON json_object *nodes = json_object_new_object(); /* how many in each piece */
+    size_t most = 0;
     for (size_t i = 0; i < preparation->count; i++) {
         const char *subnet = json_get_string(preparation->demands[i].node, "subnet");
         if (!subnet || strcmp(subnet, area->name) != 0)
             continue;
         const char *key = piece_key(preparation, area->name, placing->zones[i], !preparation->demands[i].has_address);
-        preparation->failed |= key ? json_set_bool(keys, key, true) : MEMORIES_NO_MEMORY;
+        int64_t count = key ? json_get_int(nodes, key, 0) + 1 : 0;
+        preparation->failed |= key ? json_set_int(nodes, key, count) : MEMORIES_NO_MEMORY;
+        most = (size_t)count > most ? (size_t)count : most;
     }
-    return (size_t)json_object_object_length(keys);
+    area->piece_bits = piece_bits(area, nodes ? (size_t)json_object_object_length(nodes) : 0, most);
 }
 
 static int32_t add_piece(struct preparation *preparation, struct area *area, const char *zone, bool pool)
@@ -478,7 +486,7 @@ static int32_t cut_area(struct preparation *preparation, const struct placing *p
     int32_t code = MEMORIES_OK;
     take_earlier_pieces(placing, area);
     if (!area->piece_bits)
-        area->piece_bits = area->block.bits + bits_for(pieces_needed(preparation, placing, area));
+        choose_piece_bits(preparation, placing, area);
     bool used = false;
     for (size_t i = 0; !code && i < preparation->count; i++) {
         const char *subnet = json_get_string(preparation->demands[i].node, "subnet");
