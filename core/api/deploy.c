@@ -165,8 +165,10 @@ static struct session *found(memories_context *context, const memories_config *c
         AUTO_ERROR memories_error *problem = NULL;
         if (!record)
             error_no_memory(&problem);
-        else if (!store_deployment_insert(session->store, record, &problem))
+        else if (!store_deployment_insert(session->store, record, &problem)) {
+            session->record = STEAL(record);
             return session;
+        }
         bool is_used = id_is_used(session->store, session->id); /* another process was faster in this very moment */
         session_free(session);
         blueprint_clear(blueprint);

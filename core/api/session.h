@@ -42,7 +42,7 @@ struct session *session_new(memories_context *context, const char *id, const cha
 struct session *session_find(memories_context *context, const char *id, memories_error **error);
 void session_free(struct session *session);
 
-/* Takes the lease and reads the record again, which may have changed meanwhile. */
+/* Takes the lease and reads the record again if it may have changed meanwhile. */
 int session_lock(struct session *session, memories_error **error);
 
 /* Sets members of the record, in the store and here. Takes `changes` over. */

@@ -1196,8 +1196,10 @@ int engine_run(struct engine *engine, json_object *desired, bool stopped, memori
             does_not_settle(engine, &plan->operations[0], &problem);
         else if (plan && !settled && !inspect(engine, plan, &problem) &&
                  !execute_plan(engine, plan, recorded, stopped, &problem)) {
+            /* Made from nothing: there was nothing that could take other outputs now. */
+            settled = !json_count(recorded);
             json_object_put(recorded);
-            recorded = store_resource_list(engine->store, engine->deployment, &problem);
+            recorded = settled ? NULL : store_resource_list(engine->store, engine->deployment, &problem);
         }
         plan_free(plan);
     }

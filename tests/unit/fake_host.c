@@ -315,6 +315,14 @@ const char *fake_call_log(const struct memories_call *call)
     return call->log.text ? call->log.text : "";
 }
 
+bool fake_call_streamed(struct memories_call *call, const char *text)
+{
+    pthread_mutex_lock(&call->lock); /* what follows a log sends from a thread of its own */
+    bool streamed = call->stream.text && strstr(call->stream.text, text);
+    pthread_mutex_unlock(&call->lock);
+    return streamed;
+}
+
 const char *fake_call_stream(const struct memories_call *call)
 {
     return call->stream.text ? call->stream.text : "";

@@ -44,7 +44,8 @@ const struct fake_answer *fake_call_answer(const struct memories_call *call, siz
 
 /* Everything logged and streamed, one line each. */
 const char *fake_call_log(const struct memories_call *call);
-const char *fake_call_stream(const struct memories_call *call);
+const char *fake_call_stream(const struct memories_call *call); /* when nothing sends any more */
+bool fake_call_streamed(struct memories_call *call, const char *text);
 
 /* From now on `cancelled` answers 1. */
 void fake_call_cancel(struct memories_call *call);

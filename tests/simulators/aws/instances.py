@@ -73,9 +73,10 @@ def _check_volume(mapping):
 
 def _free_address(world, subnet):
     taken = {one["address"] for one in interfaces(world) if one["subnet"] == subnet["id"]}
-    for address in list(network_of(subnet["cidr"]))[4:-1]:
-        if str(address) not in taken:
-            return str(address)
+    block = network_of(subnet["cidr"])
+    for number in range(4, block.num_addresses - 1):
+        if str(block[number]) not in taken:
+            return str(block[number])
     raise Failure("InsufficientFreeAddressesInSubnet", f"There are not enough free addresses in subnet '{subnet['id']}'")
 
 

@@ -116,6 +116,7 @@ class Account(World):
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     account = None
+    due = 0  # when the reply goes out: however long it takes to make it, a call takes the latency
 
     def log_message(self, format, *arguments):  # noqa: A002
         pass
@@ -128,6 +129,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def reply(self, status, body, content_type="text/xml", headers=()):
         data = body.encode()
+        time.sleep(max(0, self.due - time.monotonic()))
+        self.due = 0
         self.send_response_only(status)
         self.send_header("Date", time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(self.account.now())))
         self.send_header("Content-Type", content_type)
@@ -195,8 +198,7 @@ class Handler(BaseHTTPRequestHandler):
         account = self.account
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path, _, query = self.path.partition("?")
-        if account.latency_s:
-            time.sleep(account.latency_s)
+        self.due = time.monotonic() + account.latency_s
         if elsewhere.answer(self, "POST", path, query, body):
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -376,7 +378,7 @@ def main():
     parser.add_argument("--machines", help="directory of their disks")
     parser.add_argument("--machine-root", help="what they boot; the metadata service is at its address then")
     parser.add_argument("--policy", help="document of IAM: all that the caller may do")
-    parser.add_argument("--latency", type=float, default=0, help="milliseconds before each reply")
+    parser.add_argument("--latency", type=float, default=0, help="milliseconds that each call takes")
     options = parser.parse_args()
     Handler.account = Account(options)
     if options.machine_root:
