@@ -176,7 +176,9 @@ static int open_database(struct store *store, const char *directory, memories_er
     sqlite3_extended_result_codes(store->database, 1);
     sqlite3_busy_timeout(store->database, BUSY_TIMEOUT_MS);
     /* A node's row has some kilobytes: pages hold several, so that a commit of many writes few. */
-    failed = execute(store, "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+    failed = execute(store,
+                     "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                     "PRAGMA foreign_keys = ON;",
                      "open the store", error);
     return failed ? failed : migrate(store, error);
 }
