@@ -461,15 +461,16 @@ static char *file_of(const char *reference)
         if (!strcmp(reference, fixed[i].reference))
             return strdup(fixed[i].file);
     static const char prefix[] = "secret:";
-    const char *holder = strncmp(reference, prefix, strlen(prefix)) ? reference : reference + strlen(prefix);
-    const struct kind *kind = holder == reference ? NULL : kind_of(holder);
-    const char *begin = kind ? holder + strlen(kind->prefix) : NULL, *slash = begin ? strrchr(begin, '/') : NULL;
-    const char *suffix = !slash                          ? NULL
-                         : !strcmp(slash, "/certificate") ? "crt"
-                         : !strcmp(slash, "/key")         ? "key"
-                                                          : NULL;
-    AUTO_FREE char *name = suffix ? strndup(begin, (size_t)(slash - begin)) : NULL;
-    return name && is_node_name(name) ? text_format("%s/%s.%s", kind->directory, name, suffix) : NULL;
+    bool is_secret = !strncmp(reference, prefix, strlen(prefix));
+    const struct kind *kind = is_secret ? kind_of(reference + strlen(prefix)) : NULL;
+    if (!kind)
+        return NULL;
+    const char *begin = reference + strlen(prefix) + strlen(kind->prefix), *slash = strrchr(begin, '/');
+    if (!slash)
+        return NULL;
+    const char *suffix = !strcmp(slash, "/certificate") ? "crt" : !strcmp(slash, "/key") ? "key" : NULL;
+    AUTO_FREE char *name = strndup(begin, (size_t)(slash - begin));
+    return suffix && name && is_node_name(name) ? text_format("%s/%s.%s", kind->directory, name, suffix) : NULL;
 }
 
 static struct secret *load(const struct secrets *secrets, const char *reference, memories_error **error)
