@@ -157,14 +157,18 @@ aws_is state '{}'
 aws_config first 'network: {cidr: 10.0.0.0/16}'
 aws_config other 'network: {cidr: 10.9.0.0/16}, instance_type: t3.large'
 held() { [ "$(aws_look held)" = 1 ]; }
-for action in CreateVpc CreateSubnet RunInstances; do
-    aws_steer faults "[{\"action\": \"$action\", \"kind\": \"hold\", \"ms\": 3000}]"
+# deploy_killed ACTION MS - AWS does it, hides for so long what comes of it, and gives no answer; the program is killed then
+deploy_killed() {
+    aws_steer faults "[{\"action\": \"$1\", \"kind\": \"hold\", \"ms\": $2}]"
     "$aws_program" deploy --no-wait --name first "$test_dir/first.yaml" >"$test_dir/first.out" 2>&1 &
     killed=$!
     wait_until 60 held
     kill -9 $killed
     wait $killed || true
     aws_steer faults '[]'
+}
+for action in CreateVpc CreateSubnet RunInstances; do
+    deploy_killed $action 3000
     expect 0 "$aws_program" update --no-wait first "$test_dir/other.yaml"
     aws_is '[(one["cidr"]) for one in state["vpc"]], [one["type"] for one in state["instance"]], len(state["subnet"])' \
         "(['10.9.0.0/16'], ['t3.large'], 1)"
@@ -172,13 +176,7 @@ for action in CreateVpc CreateSubnet RunInstances; do
 done
 
 # Hidden for longer than it is waited for, a second one is made; with the deployment both go.
-aws_steer faults '[{"action": "CreateVpc", "kind": "hold", "ms": 9000}]'
-"$aws_program" deploy --no-wait --name first "$test_dir/first.yaml" >"$test_dir/first.out" 2>&1 &
-killed=$!
-wait_until 60 held
-kill -9 $killed
-wait $killed || true
-aws_steer faults '[]'
+deploy_killed CreateVpc 9000
 expect 0 "$aws_program" resume --no-wait first
 aws_is 'len(state["vpc"])' 2
 shown() { [ "$(AWS_ENDPOINT_URL=$aws_url "$aws_program" recover --provider aws --json | grep -o '"key":"network"' | wc -l)" = 2 ]; }
