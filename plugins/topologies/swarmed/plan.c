@@ -17,7 +17,6 @@
 /* Addresses of one network of services: each task takes one, and each node with such a task. */
 #define POOL_SUBNET_PREFIX 20
 
-
 /* dockerd stops its containers one after the other when they don't end by themselves. */
 #define STOP_TIMEOUT_MS 5000
 /* Long enough for the kernel to have ended what hung on the engine that died. */
