@@ -93,14 +93,16 @@ struct fake_engine *fake_engine(const char *name)
     return NULL;
 }
 
-static const char *hostname(json_object *node)
-{
-    return json_get_string(json_get_object(node, "Description"), "Hostname");
-}
-
 static const char *id_of(json_object *thing)
 {
     return json_get_string(thing, "ID");
+}
+
+/* Its id when it has told no name yet. */
+static const char *hostname(json_object *node)
+{
+    const char *name = json_get_string(json_get_object(node, "Description"), "Hostname");
+    return name ? name : id_of(node);
 }
 
 static json_object *spec_of(json_object *thing)
@@ -332,8 +334,9 @@ static void change_roles(void)
 static void watch_nodes(void)
 {
     for (size_t i = 0; i < json_count(fake_swarm.nodes); i++) {
-        json_object *node = json_at(fake_swarm.nodes, i);
-        ck_assert(!json_set_string(json_get_object(node, "Status"), "State", is_alive(node) ? "ready" : "down"));
+        json_object *node = json_at(fake_swarm.nodes, i), *status = json_get_object(node, "Status");
+        if (*json_get_string(status, "State") != 'u') /* unknown: nobody has ever come with it */
+            ck_assert(!json_set_string(status, "State", is_alive(node) ? "ready" : "down"));
     }
 }
 
@@ -656,6 +659,9 @@ static struct fake_response update_node(struct fake_engine *engine, json_object 
 {
     if (version != json_get_int(json_get_object(node, "Version"), "Index", 0))
         return refuse(engine, 500, "rpc error: code = Unknown desc = update out of sequence");
+    bool was_manager = !strcmp(json_get_string(spec_of(node), "Role"), "manager");
+    if (was_manager && strcmp(json_get_string(spec, "Role"), "manager") && !json_get_object(node, "ManagerStatus"))
+        return refuse(engine, 404, "rpc error: code = NotFound desc = can't find manager in raft memberlist");
     ck_assert(!json_set(node, "Spec", json_ref(spec)));
     touch(node);
     return accept_with(engine, NULL);
@@ -889,7 +895,7 @@ static struct fake_response serve(struct asked *asked)
         return ask_engine(asked);
     if (!engine->is_manager)
         return refuse(engine, 503, "This node is not a swarm manager.");
-    if (!has_leader())
+    if (!has_leader() && !(fake_swarm.leads_still && !strcmp(asked->request->method, "GET")))
         return refuse(engine, 500, "rpc error: code = Unknown desc = The swarm does not have a leader.");
     return ask_manager(asked);
 }

@@ -47,6 +47,7 @@ struct fake_swarm {
     int tasks_take;      /* steps that a task is being prepared; 0: one */
     int demotions_take;  /* steps until a manager that was demoted is none any more; 0: one */
     int electing;        /* steps without a leader that are left */
+    bool leads_still;    /* managers without a majority answer as if they had one, as long as nothing is changed */
     const char *failing; /* tasks of this service fail; */
     const char *failure; /* so */
     int room;            /* tasks that a node has room for; 0: any number */

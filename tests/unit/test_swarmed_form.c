@@ -151,6 +151,55 @@ START_TEST(a_failed_join_is_left_and_begun_again)
 }
 END_TEST
 
+/* The managers know the node already, and not as one of them: Docker demotes nobody who is none. */
+START_TEST(a_join_that_breaks_off_leaves_no_entry)
+{
+    const char *name = _i ? "manager-3" : "worker-2";
+    swarmed_open_formed(3, 3, NO_SERVICES);
+    struct fake_engine *engine = fake_engine(name);
+    json_object_object_del(fake_listed(name), "ManagerStatus");
+    *engine->node_id = '\0';
+    engine->state = "inactive";
+    engine->is_manager = false;
+    fake_swarm_pass();
+    ck_assert_int_le(swarmed_until_done(swarmed->converge, 8), 5);
+    expect_log(_i ? "join manager-3\nforget manager-3\n" : "join worker-2\nforget worker-2\n");
+    ck_assert_uint_eq(fake_listed_count(name), 1);
+}
+END_TEST
+
+/* One that broke off before it had told its name; who joins just now is given the time to. */
+START_TEST(an_entry_without_a_name_is_forgotten_in_the_end)
+{
+    swarmed_open_formed(3, 1, NO_SERVICES);
+    swarmed_elapsed_ms = 9999;
+    json_object *nameless = json_add_new_object(fake_swarm.nodes), *spec = json_set_new_object(nameless, "Spec");
+    ck_assert(!json_set_string(nameless, "ID", "node99") && !json_set_string(spec, "Role", _i ? "manager" : "worker"));
+    ck_assert(!json_set_string(json_set_new_object(nameless, "Status"), "State", "unknown"));
+    expect_step("waiting for the name of node node99", "");
+    swarmed_elapsed_ms = 10000;
+    swarmed_until_done(swarmed->converge, 3);
+    expect_log("forget node99\n");
+    ck_assert_uint_eq(json_count(fake_swarm.nodes), 4);
+}
+END_TEST
+
+/* The list knows one that has just joined by its id only. */
+START_TEST(a_node_whose_name_is_not_known_yet_is_waited_for)
+{
+    swarmed_open_formed(3, 1, NO_SERVICES);
+    json_object *listed = fake_listed("worker-1"), *description = json_ref(json_get_object(listed, "Description"));
+    swarmed_elapsed_ms = 20000;
+    json_object_object_del(listed, "Description");
+    ck_assert(!json_set_string(json_get_object(listed, "Status"), "State", "unknown"));
+    expect_step("3 of 4 nodes are ready; waiting for worker-1", "");
+    ck_assert(!json_set(listed, "Description", description));
+    ck_assert(!json_set_string(json_get_object(listed, "Status"), "State", "ready"));
+    swarmed_until_done(swarmed->converge, 3);
+    expect_log("");
+}
+END_TEST
+
 START_TEST(a_refused_join_is_tried_again)
 {
     swarmed_open(1, 2, NO_SERVICES);
@@ -304,6 +353,7 @@ START_TEST(roles_are_corrected_one_at_a_time)
     swarmed_until_done(swarmed->converge, 3);
     expect_log("");
     ck_assert(!json_set_string(json_get_object(fake_listed("worker-2"), "Spec"), "Role", "manager"));
+    fake_swarm_pass();
     swarmed_until_done(swarmed->converge, 5);
     expect_log("change worker-2 worker\n");
 }
@@ -808,6 +858,9 @@ int main(void)
     tcase_add_test(test_case, a_manager_under_way_holds_up_managers_only);
     tcase_add_test(test_case, a_pending_manager_is_waited_for);
     tcase_add_loop_test(test_case, a_failed_join_is_left_and_begun_again, 0, 2);
+    tcase_add_loop_test(test_case, a_join_that_breaks_off_leaves_no_entry, 0, 2);
+    tcase_add_loop_test(test_case, an_entry_without_a_name_is_forgotten_in_the_end, 0, 2);
+    tcase_add_test(test_case, a_node_whose_name_is_not_known_yet_is_waited_for);
     tcase_add_test(test_case, a_refused_join_is_tried_again);
     tcase_add_test(test_case, tokens_that_are_not_told_are_waited_for);
     tcase_add_test(test_case, a_locked_swarm_is_an_error);

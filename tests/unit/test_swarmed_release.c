@@ -173,6 +173,27 @@ START_TEST(one_slow_node_does_not_hold_up_the_others)
 }
 END_TEST
 
+/* Docker demotes nobody who is listed as a manager and is not one of the group: such a node goes as workers do. */
+START_TEST(a_manager_whose_joining_broke_off_goes)
+{
+    swarmed_open_formed(3, 1, NO_SERVICES);
+    json_object_object_del(fake_listed("manager-3"), "ManagerStatus");
+    fake_engine("manager-3")->is_manager = false;
+    fake_engine("manager-3")->state = "error";
+    if (_i) {
+        fake_engine_die("manager-3");
+        swarmed_set_state("manager-3", "lost");
+    }
+    swarmed_set_request("{'leaving':['manager-3']}");
+    if (_i)
+        expect_done("manager-3", "forget manager-3\n");
+    else
+        release_all(NULL, 0);
+    ck_assert_uint_eq(fake_listed_count("manager-3"), 0);
+    ck_assert_ptr_null(strstr(fake_swarm_log(), "worker"));
+}
+END_TEST
+
 /* The engine knows that its containers have ended before the managers do. */
 START_TEST(an_engine_without_containers_is_empty)
 {
@@ -481,6 +502,17 @@ START_TEST(one_manager_begins_anew)
 }
 END_TEST
 
+/* A leader that hears from nobody takes some seconds to give up, and lists members till then. */
+START_TEST(one_manager_begins_anew_though_it_leads_still)
+{
+    lose_majority();
+    fake_swarm.leads_still = true;
+    expect_step("the swarm begins anew on manager-1", "init manager-1 anew\n");
+    fake_swarm_pass();
+    expect_done("manager-2 manager-3", "forget manager-2, forget manager-3\n");
+}
+END_TEST
+
 /* A manager that has its majority is not made to begin anew. */
 START_TEST(what_has_its_majority_goes_on)
 {
@@ -567,6 +599,7 @@ int main(void)
     tcase_add_test(test_case, global_services_end_with_their_node);
     tcase_add_test(test_case, somebody_elses_service_is_moved_and_not_changed);
     tcase_add_test(test_case, one_slow_node_does_not_hold_up_the_others);
+    tcase_add_loop_test(test_case, a_manager_whose_joining_broke_off_goes, 0, 2);
     tcase_add_test(test_case, an_engine_without_containers_is_empty);
     tcase_add_test(test_case, what_is_refused_is_tried_again);
     tcase_add_test(test_case, who_is_not_listed_may_go);
@@ -586,6 +619,7 @@ int main(void)
     tcase_add_loop_test(test_case, without_a_majority_nobody_can_let_nodes_go, 0, 2);
     tcase_add_test(test_case, an_election_is_no_lost_majority);
     tcase_add_test(test_case, one_manager_begins_anew);
+    tcase_add_test(test_case, one_manager_begins_anew_though_it_leads_still);
     tcase_add_test(test_case, what_has_its_majority_goes_on);
     tcase_add_test(test_case, beginning_anew_is_checked);
     tcase_add_test(test_case, beginning_anew_that_fails_is_an_error);

@@ -17,6 +17,8 @@
 #define TASK_HISTORY 1
 /* An engine that runs finds its managers again within seconds. One that has not by then hangs. */
 #define LOST_MS 120000
+/* A node that joins gets its entry first, and tells its name within seconds. */
+#define NAMELESS_MS 10000
 
 static bool is_manager_role(const char *role)
 {
@@ -258,11 +260,11 @@ static int32_t read_lists(struct swarm *swarm)
     return code;
 }
 
-/* Forgets what is not there any more: entries of nodes that came back under another id, or that were removed. A manager is
- * demoted first, and gone in the next step. */
+/* Forgets what is not there any more: entries of nodes that came back under another id, that were removed, or whose join
+ * failed. A manager that is one of the group is demoted first, and gone in the next step; others can't be. */
 static int32_t forget(struct swarm *swarm, json_object *listed)
 {
-    if (is_manager_role(listed_role(listed))) {
+    if (is_manager_role(listed_role(listed)) && listed_is_member(listed)) {
         const struct node_change change = { .listed = listed, .role = "worker", .leaving = true };
         swarm_wait(swarm, "the lost manager %s leaves the list", listed_hostname(listed));
         return swarm_update_nodes(swarm, &change, 1);
@@ -278,19 +280,28 @@ static int32_t forget(struct swarm *swarm, json_object *listed)
     return code;
 }
 
+/* Whether an entry is to be forgotten that is not that of its namesake (NULL: nobody here is called so). What runs may be
+ * anybody's. A swarm that was made anew takes everybody for alive for a while; and what broke off while joining left an
+ * entry without a name, that nobody watches. */
+static bool is_lost(struct swarm *swarm, json_object *listed, const struct swarm_node *namesake)
+{
+    bool is_nameless = !*listed_hostname(listed) && !strcmp(listed_state(listed), "unknown");
+    if (!strcmp(listed_state(listed), "down") || (is_nameless && swarm->elapsed_ms >= NAMELESS_MS))
+        return true;
+    if (namesake && namesake->listed)
+        swarm_wait(swarm, "waiting for the managers to miss the former %s", namesake->name);
+    else if (is_nameless)
+        swarm_wait(swarm, "waiting for the name of node %s", json_get_string(listed, "ID"));
+    return false;
+}
+
 static int32_t forget_lost(struct swarm *swarm)
 {
     for (size_t i = 0; i < json_count(swarm->nodes_listed); i++) {
         json_object *listed = json_at(swarm->nodes_listed, i);
-        const struct swarm_node *node = swarm_find(swarm, listed_hostname(listed));
-        if (node && node->listed == listed)
+        const struct swarm_node *namesake = swarm->namesakes[i];
+        if ((namesake && namesake->listed == listed) || !is_lost(swarm, listed, namesake))
             continue;
-        if (strcmp(listed_state(listed), "down")) {
-            /* A swarm that was made anew knows of nobody for a while; what is not one of ours may be anybody's. */
-            if (node && node->listed)
-                swarm_wait(swarm, "waiting for the managers to miss the former %s", node->name);
-            continue;
-        }
         int32_t code = forget(swarm, listed);
         if (code)
             return code;

@@ -193,6 +193,12 @@ static bool is_gone(const struct swarm_node *node)
     return strcmp(node->state, "ready") != 0 || (node->listed && !strcmp(listed_state(node->listed), "down"));
 }
 
+/* Of the group that decides, and to be so. One whose joining broke off is listed as a manager, and was never one. */
+static bool is_listed_manager(const struct swarm_node *node)
+{
+    return !strcmp(listed_role(node->listed), "manager") && listed_is_member(node->listed);
+}
+
 /* One manager at a time, when the one before is none any more: each changes the group that decides. Dead ones come
  * first: as long as the group has them, the living ones are needed. */
 static void choose_demoted(struct release *release)
@@ -203,12 +209,11 @@ static void choose_demoted(struct release *release)
         const struct swarm_node *node = &swarm->nodes[i];
         if (!release->leaving[i] || !node->listed)
             continue;
-        bool is_member = node->is_manager || json_get(node->listed, "ManagerStatus");
-        if (!strcmp(listed_role(node->listed), "manager")) {
+        if (is_listed_manager(node)) {
             if (!release->demoted || (is_gone(node) && !is_gone(release->demoted)))
                 release->demoted = node;
-        } else if (is_member) { /* it was demoted, and is a manager for some seconds more */
-            release->demoted = NULL;
+        } else if (node->is_manager || listed_is_member(node->listed)) {
+            release->demoted = NULL; /* this one was demoted, and is a manager for some seconds more */
             return;
         }
     }
@@ -239,9 +244,9 @@ static bool may_leave(const struct release *release, size_t at)
 {
     const struct swarm_node *node = &release->swarm.nodes[at];
     /* Where one manager has begun anew the others are none any more, whatever the list calls them. */
-    if (release->survivor && node->role && !strcmp(node->role, "manager"))
+    if (release->survivor && node->role && !strcmp(node->role, "manager") && !listed_is_member(node->listed))
         return true;
-    if (strcmp(listed_role(node->listed), "worker"))
+    if (is_listed_manager(node))
         return false;
     return is_gone(node) ||
            (!node->is_manager && !strcmp(listed_availability(node->listed), "drain") && is_empty(release, at));
@@ -403,6 +408,17 @@ static int32_t begin_anew(struct release *release)
     return MEMORIES_OK;
 }
 
+/* Managers that have lost their majority give lists for some seconds more, in which the lost ones are members. */
+static bool has_majority(const struct swarm *swarm)
+{
+    size_t members = 0, answering = 0;
+    for (size_t i = 0; i < json_count(swarm->nodes_listed); i++)
+        members += listed_is_member(json_at(swarm->nodes_listed, i));
+    for (size_t i = 0; i < swarm->count; i++)
+        answering += swarm->nodes[i].is_manager && listed_is_member(swarm->nodes[i].listed);
+    return answering > members / 2;
+}
+
 static int32_t check_survivor(struct release *release)
 {
     const struct swarm_node *node = release->survivor;
@@ -450,7 +466,7 @@ static int32_t go_on(struct release *release)
         return code;
     if (is_check)
         return release->survivor ? MEMORIES_OK : swarm->problem ? check_managers(release) : check(release);
-    if (swarm->problem && release->survivor)
+    if (release->survivor && (swarm->problem || !has_majority(swarm)))
         return begin_anew(release);
     if (swarm->problem) {
         swarm_wait(swarm, "waiting for the managers: %s", swarm->problem);

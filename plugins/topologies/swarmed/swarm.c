@@ -288,6 +288,11 @@ const char *listed_availability(json_object *listed)
     return availability ? availability : "active";
 }
 
+bool listed_is_member(json_object *listed)
+{
+    return json_get(listed, "ManagerStatus");
+}
+
 bool listed_is_leader(json_object *listed)
 {
     return json_get_bool(json_get_object(listed, "ManagerStatus"), "Leader", false);
@@ -308,17 +313,33 @@ static bool is_entry_of(const struct swarm_node *node, json_object *listed)
     return !node->listed || strcmp(listed_state(listed), "down") != 0;
 }
 
-static int32_t match_nodes(struct swarm *swarm)
+/* One that has just joined has no name in the list yet, but its id. */
+static json_object *positions_of(const struct swarm *swarm)
 {
     AUTO_JSON json_object *positions = json_object_new_object();
-    for (size_t i = 0; i < swarm->count; i++)
-        if (json_set_int(positions, swarm->nodes[i].name, (int64_t)i))
-            return plugin_no_memory(swarm->call);
-    for (size_t i = 0; i < json_count(swarm->nodes_listed); i++) {
+    int failed = positions ? 0 : MEMORIES_NO_MEMORY;
+    for (size_t i = 0; i < swarm->count; i++) {
+        const char *id = swarm->nodes[i].node_id;
+        failed |= json_set_int(positions, swarm->nodes[i].name, (int64_t)i);
+        failed |= id && *id ? json_set_int(positions, id, (int64_t)i) : 0;
+    }
+    return failed ? NULL : STEAL(positions);
+}
+
+static int32_t match_nodes(struct swarm *swarm)
+{
+    AUTO_JSON json_object *positions = positions_of(swarm);
+    size_t count = json_count(swarm->nodes_listed);
+    swarm->namesakes = plugin_host->allocate(swarm->call, (count + 1) * sizeof *swarm->namesakes);
+    if (!positions || !swarm->namesakes)
+        return plugin_no_memory(swarm->call);
+    for (size_t i = 0; i < count; i++) {
         json_object *listed = json_at(swarm->nodes_listed, i);
-        int64_t at = json_get_int(positions, listed_hostname(listed), -1);
-        if (at >= 0 && is_entry_of(&swarm->nodes[at], listed))
-            swarm->nodes[at].listed = listed;
+        const char *name = listed_hostname(listed), *id = json_get_string(listed, "ID");
+        int64_t at = *name || !id ? json_get_int(positions, name, -1) : json_get_int(positions, id, -1);
+        struct swarm_node *node = swarm->namesakes[i] = at < 0 ? NULL : &swarm->nodes[at];
+        if (node && is_entry_of(node, listed))
+            node->listed = listed;
     }
     return MEMORIES_OK;
 }

@@ -80,6 +80,7 @@ struct swarm {
     const char *version;              /* "/v1.41": begins every path */
     uint32_t timeout_ms;              /* of one request to a manager; 0: as long as an election takes */
     json_object *nodes_listed;        /* what swarm_read got from the manager; owned */
+    struct swarm_node **namesakes;    /* by position in nodes_listed: the node that is called so; NULL: none */
     json_object *services_listed;
     json_object *tasks_listed;
     const char *problem; /* why the manager gave no lists */
@@ -142,6 +143,7 @@ const char *listed_hostname(json_object *listed);
 const char *listed_role(json_object *listed);
 const char *listed_state(json_object *listed);
 const char *listed_availability(json_object *listed);
+bool listed_is_member(json_object *listed); /* of the group of managers; its role is what it is to be */
 bool listed_is_leader(json_object *listed);
 bool listed_is_leaving(json_object *listed);
 
