@@ -474,9 +474,21 @@ static int timed_out(struct session *session, const struct session_steps *steps,
     return MEMORIES_TIMEOUT;
 }
 
+/* What a slot said last, and since when it has said nothing else. */
+struct waiting {
+    char *message; /* owned; NULL: nothing yet */
+    int64_t since_ms;
+};
+
+static void waiting_close(struct waiting *waiting)
+{
+    free(waiting->message);
+}
+#define AUTO_WAITING __attribute__((cleanup(waiting_close)))
+
 /* One call of the slot. Its words are told when they are new; a failure that may pass counts as an answer "not yet". */
-static int take_step(struct session *session, const struct session_steps *steps, json_object **answer, char **last,
-                     memories_error **error)
+static int take_step(struct session *session, const struct session_steps *steps, json_object **answer,
+                     struct waiting *waiting, memories_error **error)
 {
     AUTO_ERROR memories_error *problem = NULL;
     int failed = call_document(session->topology, &session->environment, steps->slot_name, steps->slot, steps->request,
@@ -484,10 +496,10 @@ static int take_step(struct session *session, const struct session_steps *steps,
     if (failed && !memories_error_retryable(problem))
         return error_move(error, STEAL(problem));
     const char *message = failed ? memories_error_message(problem) : json_get_string(*answer, "message");
-    if (message && (!*last || strcmp(*last, message))) {
+    if (message && (!waiting->message || strcmp(waiting->message, message))) {
         session_say(session, MEMORIES_EVENT_PROGRESS, steps->slot_name, message);
-        free(*last);
-        *last = strdup(message);
+        free(waiting->message);
+        *waiting = (struct waiting){ strdup(message), clock_monotonic_ms() };
     }
     return !failed && steps->on_answer ? steps->on_answer(*answer, steps->user_data, error) : 0;
 }
@@ -497,12 +509,15 @@ int session_repeat(struct session *session, const struct session_steps *steps, j
 {
     session_say(session, MEMORIES_EVENT_PHASE, steps->slot_name, steps->doing);
     int64_t began = clock_monotonic_ms(), limit = limit_ms(session);
-    AUTO_FREE char *last = NULL;
+    AUTO_WAITING struct waiting waiting = { 0 };
     while (!atomic_load(&session->context->cancel)) {
         AUTO_JSON json_object *answer = NULL;
-        if (json_set_int(steps->request, "elapsed_ms", clock_monotonic_ms() - began))
+        int64_t now = clock_monotonic_ms();
+        if (json_set_int(steps->request, "elapsed_ms", now - began) ||
+            json_set_string(steps->request, "waiting_for", waiting.message) ||
+            json_set_int(steps->request, "waiting_ms", waiting.message ? now - waiting.since_ms : 0))
             return error_no_memory(error);
-        int failed = take_step(session, steps, &answer, &last, error);
+        int failed = take_step(session, steps, &answer, &waiting, error);
         if (failed)
             return failed;
         if (json_get_bool(answer, "done", false)) {
@@ -510,7 +525,7 @@ int session_repeat(struct session *session, const struct session_steps *steps, j
             return 0;
         }
         if (clock_monotonic_ms() - began > limit)
-            return timed_out(session, steps, last, limit, error);
+            return timed_out(session, steps, waiting.message, limit, error);
         session_wait(session, answer ? json_get_int(answer, "poll_after_ms", 200) : 500);
     }
     return cancelled(session, error);

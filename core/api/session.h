@@ -70,7 +70,7 @@ void session_wait(struct session *session, int64_t ms);
 struct session_steps {
     const char *slot_name;
     document_slot *slot;
-    json_object *request; /* gets "elapsed_ms" each time */
+    json_object *request; /* gets "elapsed_ms", "waiting_for" and "waiting_ms" each time */
     const char *doing;    /* for the operator */
     const char *too_late; /* "did not work": what has not come to pass when the time is over */
     int (*on_answer)(json_object *answer, void *user_data, memories_error **error); /* each answer; may be NULL */

@@ -176,7 +176,8 @@ json_object *scene_nodes_request(struct scene *scene, const char *state)
     AUTO_JSON json_object *request = check_request(scene->check, scene->deployment);
     json_object *nodes = json_get_array(scene->spec, "nodes"), *list = json_object_new_array();
     if (json_set(request, "nodes", list) || json_set_string(request, "reason", "deploy") ||
-        json_set(request, "spec", json_ref(scene->spec)) || json_set_int(request, "elapsed_ms", 120))
+        json_set(request, "spec", json_ref(scene->spec)) || json_set_int(request, "elapsed_ms", 120) ||
+        json_set_string(request, "waiting_for", "waiting for the nodes") || json_set_int(request, "waiting_ms", 80))
         return NULL;
     for (size_t i = 0; i < json_count(nodes); i++)
         if (add_node(list, json_object_array_get_idx(nodes, i), i, state ? state : nth_state(i)))

@@ -4,8 +4,9 @@
  * Config: fake_nodes (how many of role "member", default 1), fake_nodes_max (no more when they follow the load),
  * fake_witnesses (how many of role "witness", default 0), fake_content (stands in every node's bootstrap: another value is
  * an update), fake_machine (the nodes' machine: another value is a new node), fake_max_unavailable and fake_replace (the
- * rollout's), fake_converge_ms (converge says "not yet" for so long). It names node1 the leader. What plan was told of nodes
- * that came after others stands in the spec as fake_founders and fake_joined. fake_services is what status says that they run.
+ * rollout's), fake_converge_ms (converge says "not yet" for so long), fake_patience_ms (and then something else, until that
+ * has not changed for so long). It names node1 the leader. What plan was told of nodes that came after others stands in the
+ * spec as fake_founders and fake_joined. fake_services is what status says that they run.
  *
  * It lets nodes go after fake_release_ms, all at once or, with fake_release_one, one in each call; its messages tell what it
  * was asked. It refuses a check when fake_release_refused is set, and fails while the file fake_release_file is there.
@@ -39,6 +40,7 @@ static const char description[] =
     "  \"fake_machine\": {\"type\": \"string\"},"
     "  \"fake_replace\": {\"type\": \"boolean\"},"
     "  \"fake_max_unavailable\": {\"type\": \"integer\", \"minimum\": 0},"
+    "  \"fake_patience_ms\": {\"type\": \"integer\", \"minimum\": 0},"
     "  \"fake_converge_ms\": {\"type\": \"integer\", \"minimum\": 0}}}}";
 
 static int32_t fake_describe(struct memories_call *call)
@@ -109,8 +111,9 @@ static int add_scaling(json_object *spec, json_object *config)
 static int32_t fake_plan(struct memories_call *call, const char *request)
 {
     /* What the other slots have to know comes to them in the spec. */
-    static const char *const keys[] = { "fake_converge_ms", "fake_release_ms", "fake_release_one",
-                                        "fake_release_refused", "fake_release_file", "fake_services" };
+    static const char *const keys[] = { "fake_converge_ms",  "fake_patience_ms",     "fake_release_ms",
+                                        "fake_release_one",  "fake_release_refused", "fake_release_file",
+                                        "fake_services" };
     AUTO_JSON json_object *document = plugin_parse(call, request, "request of plan");
     if (!document)
         return MEMORIES_INTERNAL;
@@ -157,11 +160,15 @@ static int32_t fake_converge(struct memories_call *call, const char *request)
     AUTO_JSON json_object *document = plugin_parse(call, request, "request of converge");
     if (!document)
         return MEMORIES_INTERNAL;
-    json_object *nodes = json_get_array(document, "nodes");
-    int64_t wanted_ms = json_get_int(json_get_object(document, "spec"), "fake_converge_ms", 0);
-    if (count_ready(nodes) == json_count(nodes) && json_get_int(document, "elapsed_ms", 0) >= wanted_ms)
-        return plugin_result(call, formed(nodes));
-    return plugin_host->result(call, "{\"done\": false, \"message\": \"waiting for the nodes\", \"poll_after_ms\": 2}");
+    json_object *nodes = json_get_array(document, "nodes"), *spec = json_get_object(document, "spec");
+    if (count_ready(nodes) != json_count(nodes) ||
+        json_get_int(document, "elapsed_ms", 0) < json_get_int(spec, "fake_converge_ms", 0))
+        return plugin_host->result(call, "{\"done\": false, \"message\": \"waiting for the nodes\", \"poll_after_ms\": 2}");
+    const char *before = json_get_string(document, "waiting_for");
+    int64_t waited_ms = before && !strcmp(before, "losing patience") ? json_get_int(document, "waiting_ms", 0) : 0;
+    if (waited_ms < json_get_int(spec, "fake_patience_ms", 0))
+        return plugin_host->result(call, "{\"done\": false, \"message\": \"losing patience\", \"poll_after_ms\": 2}");
+    return plugin_result(call, formed(nodes));
 }
 
 static int add_member(json_object *members, json_object *node)

@@ -15,13 +15,13 @@
 #define TAR_BLOCK 512
 
 const struct memories_topology_ops *swarmed;
-int swarmed_elapsed_ms;
+int swarmed_elapsed_ms, swarmed_waiting_ms;
 const char *swarmed_reason;
 
 static char directory[] = "/tmp/memories-swarmed.XXXXXX";
 static struct memories_call *call;
 static json_object *spec, *states, *members;
-static char *request;
+static char *request, *last_message;
 
 void swarmed_set_up(void)
 {
@@ -32,7 +32,7 @@ void swarmed_set_up(void)
     fake_host_reset();
     swarmed = open_topology("swarmed");
     states = json_object_new_object();
-    swarmed_elapsed_ms = 0;
+    swarmed_elapsed_ms = swarmed_waiting_ms = 0;
     swarmed_reason = "deploy";
 }
 
@@ -47,7 +47,8 @@ void swarmed_tear_down(void)
     json_object_put(members);
     spec = states = members = NULL;
     free(request);
-    request = NULL;
+    free(last_message);
+    request = last_message = NULL;
     fake_swarm_close();
     snprintf(command, sizeof command, "rm -rf '%s'", directory);
     ck_assert_int_eq(system(command), 0);
@@ -194,6 +195,8 @@ const char *swarmed_request(void)
     ck_assert(!json_set_int(document, "version", 1) && !json_set_string(document, "deployment", DEPLOYMENT));
     ck_assert(!json_set_string(document, "reason", swarmed_reason));
     ck_assert(!json_set_int(document, "elapsed_ms", swarmed_elapsed_ms));
+    ck_assert(!json_set_string(document, "waiting_for", last_message));
+    ck_assert(!json_set_int(document, "waiting_ms", swarmed_waiting_ms));
     ck_assert(!json_set(document, "spec", json_ref(spec)));
     json_object *nodes = json_set_new_array(document, "nodes");
     for (size_t i = 0; i < fake_swarm.count; i++)
@@ -237,6 +240,9 @@ json_object *swarmed_call(swarmed_slot *slot)
     const struct memories_error_detail *error = fake_call_error(call);
     ck_assert_msg(code == MEMORIES_OK, "code %d: %s", code, error ? error->message : "no reason");
     ck_assert_ptr_nonnull(fake_call_result(call));
+    const char *message = json_get_string(fake_call_result(call), "message");
+    free(last_message);
+    last_message = message ? strdup(message) : NULL;
     return fake_call_result(call);
 }
 

@@ -21,11 +21,11 @@ void swarmed_plan(size_t managers, size_t workers, const char *config);
 /* The same, formed, its services running, with an empty log. */
 void swarmed_open_formed(size_t managers, size_t workers, const char *config);
 
-/* For the requests from now on: a machine's state (default "ready"), members of the request's own (JSON with ' for ").
- */
+/* For the requests from now on: a machine's state (default "ready"), members of the request's own (JSON with ' for "). What
+ * was waited for last, the requests know; swarmed_waiting_ms is for how long. */
 void swarmed_set_state(const char *name, const char *state);
 void swarmed_set_request(const char *members);
-extern int swarmed_elapsed_ms;
+extern int swarmed_elapsed_ms, swarmed_waiting_ms;
 extern const char *swarmed_reason;
 
 typedef int32_t swarmed_slot(struct memories_call *call, const char *request);

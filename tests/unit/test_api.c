@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <memories/memories.h>
 
@@ -335,6 +336,26 @@ START_TEST(a_cancelled_deploy_can_be_resumed)
 }
 END_TEST
 
+static int64_t milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A topology learns for how long it has been saying the same. */
+START_TEST(a_topology_knows_how_long_nothing_has_moved)
+{
+    memories_config *config = make_config("one", "{fake_nodes: 1, fake_converge_ms: 200, fake_patience_ms: 100}");
+    int64_t began = milliseconds();
+    memories_deployment *deployment = memories_deploy(context, config, 0, NULL);
+    ck_assert_str_eq(memories_deployment_status(deployment), "running");
+    ck_assert_int_ge(milliseconds() - began, 300);
+    memories_deployment_free(deployment);
+    memories_config_free(config);
+}
+END_TEST
+
 static int busy_code;
 
 static void ask_while_busy(const struct memories_event *event, void *user_data)
@@ -481,6 +502,7 @@ int main(void)
     tcase_add_test(api, update_makes_no_node_anew_that_must_keep_its_data);
     tcase_add_loop_test(api, wrong_configurations_create_nothing, 0, (int)ARRAY_COUNT(wrong));
     tcase_add_test(api, a_cancelled_deploy_can_be_resumed);
+    tcase_add_test(api, a_topology_knows_how_long_nothing_has_moved);
     tcase_add_test(api, two_cannot_work_on_one_deployment);
     tcase_add_test(api, contexts_work_side_by_side);
     tcase_add_test(api, plan_and_schema_are_documents);

@@ -172,12 +172,14 @@ END_TEST
 START_TEST(an_entry_without_a_name_is_forgotten_in_the_end)
 {
     swarmed_open_formed(3, 1, NO_SERVICES);
-    swarmed_elapsed_ms = 9999;
     json_object *nameless = json_add_new_object(fake_swarm.nodes), *spec = json_set_new_object(nameless, "Spec");
     ck_assert(!json_set_string(nameless, "ID", "node99") && !json_set_string(spec, "Role", _i ? "manager" : "worker"));
     ck_assert(!json_set_string(json_set_new_object(nameless, "Status"), "State", "unknown"));
+    swarmed_waiting_ms = 20000; /* for something else */
     expect_step("waiting for the name of node node99", "");
-    swarmed_elapsed_ms = 10000;
+    swarmed_waiting_ms = 9999;
+    expect_step("waiting for the name of node node99", "");
+    swarmed_waiting_ms = 10000;
     swarmed_until_done(swarmed->converge, 3);
     expect_log("forget node99\n");
     ck_assert_uint_eq(json_count(fake_swarm.nodes), 4);
@@ -189,7 +191,7 @@ START_TEST(a_node_whose_name_is_not_known_yet_is_waited_for)
 {
     swarmed_open_formed(3, 1, NO_SERVICES);
     json_object *listed = fake_listed("worker-1"), *description = json_ref(json_get_object(listed, "Description"));
-    swarmed_elapsed_ms = 20000;
+    swarmed_waiting_ms = 20000;
     json_object_object_del(listed, "Description");
     ck_assert(!json_set_string(json_get_object(listed, "Status"), "State", "unknown"));
     expect_step("3 of 4 nodes are ready; waiting for worker-1", "");
@@ -408,17 +410,46 @@ START_TEST(a_drained_node_stays_drained)
 }
 END_TEST
 
-START_TEST(an_engine_that_hangs_is_an_error_in_the_end)
+START_TEST(a_manager_that_hangs_is_an_error_in_the_end)
+{
+    swarmed_open_formed(3, 1, NO_SERVICES);
+    ck_assert(!json_set_string(json_get_object(fake_listed("manager-2"), "Status"), "State", "down"));
+    swarmed_elapsed_ms = swarmed_waiting_ms = 500000; /* its machine was slow to come */
+    expect_wait("3 of 4 nodes are ready; waiting for manager-2");
+    swarmed_waiting_ms = 119999;
+    expect_wait("3 of 4 nodes are ready; waiting for manager-2");
+    swarmed_waiting_ms = 120000;
+    expect_error(MEMORIES_FAILED, "manager-2",
+                 "manager-2 does not find back into the swarm, although its engine runs: the managers count it as down",
+                 "make it anew: memories heal swarmed-local-20260225-123456 --node manager-2");
+    expect_log("");
+}
+END_TEST
+
+/* A worker has nothing that the swarm does not know. */
+START_TEST(a_worker_that_is_counted_as_down_for_a_minute_joins_anew)
 {
     swarmed_open_formed(1, 2, NO_SERVICES);
     ck_assert(!json_set_string(json_get_object(fake_listed("worker-2"), "Status"), "State", "down"));
-    swarmed_elapsed_ms = 119999;
+    swarmed_waiting_ms = 500000; /* for something else */
     expect_wait("2 of 3 nodes are ready; waiting for worker-2");
-    swarmed_elapsed_ms = 120000;
-    expect_error(MEMORIES_FAILED, "worker-2",
-                 "worker-2 does not find back into the swarm, although its engine runs: the managers count it as down",
-                 "make it anew: memories heal swarmed-local-20260225-123456 --node worker-2");
-    expect_log("");
+    swarmed_waiting_ms = 59999;
+    expect_wait("2 of 3 nodes are ready; waiting for worker-2");
+    swarmed_waiting_ms = 60000;
+    if (_i) {
+        fake_swarm_refuse("leave worker-2", 500, "context deadline exceeded");
+        expect_wait("worker-2 leaves, to join anew: HTTP status 500: context deadline exceeded");
+        expect_log("leave worker-2\n");
+        swarmed_waiting_ms = 0;
+        expect_wait("2 of 3 nodes are ready; waiting for worker-2");
+        swarmed_waiting_ms = 60000;
+    }
+    expect_wait("worker-2 joins anew: its engine runs, and the managers go on to count it as down");
+    expect_log("leave worker-2\n");
+    swarmed_waiting_ms = 0;
+    ck_assert_int_le(swarmed_until_done(swarmed->converge, 5), 3);
+    expect_log("join worker-2\nforget worker-2\n");
+    ck_assert_uint_eq(fake_listed_count("worker-2"), 1);
 }
 END_TEST
 
@@ -876,7 +907,8 @@ int main(void)
     tcase_add_test(test_case, a_removal_that_was_called_off_is_undone);
     tcase_add_test(test_case, nodes_that_go_are_left_alone);
     tcase_add_test(test_case, a_drained_node_stays_drained);
-    tcase_add_test(test_case, an_engine_that_hangs_is_an_error_in_the_end);
+    tcase_add_test(test_case, a_manager_that_hangs_is_an_error_in_the_end);
+    tcase_add_loop_test(test_case, a_worker_that_is_counted_as_down_for_a_minute_joins_anew, 0, 2);
     tcase_add_test(test_case, managers_that_are_not_reachable_are_waited_for);
     tcase_add_test(test_case, an_election_is_waited_for);
     tcase_add_test(test_case, an_image_is_loaded_once_and_only_where_it_is_lacking);

@@ -15,7 +15,10 @@
 /* What changes by a request of ours is there at once. */
 #define POLL_SOON_MS 10
 #define TASK_HISTORY 1
-/* An engine that runs finds its managers again within seconds. One that has not by then hangs. */
+/* An engine that runs finds its managers again within seconds. A worker that has not by then joins anew: should it have
+ * come at the very moment at which they gave it up, SwarmKit takes its heartbeats for ever, and never calls it ready. */
+#define REJOIN_MS 60000
+/* A manager hangs. */
 #define LOST_MS 120000
 /* A node that joins gets its entry first, and tells its name within seconds. */
 #define NAMELESS_MS 10000
@@ -285,14 +288,14 @@ static int32_t forget(struct swarm *swarm, json_object *listed)
  * entry without a name, that nobody watches. */
 static bool is_lost(struct swarm *swarm, json_object *listed, const struct swarm_node *namesake)
 {
-    bool is_nameless = !*listed_hostname(listed) && !strcmp(listed_state(listed), "unknown");
-    if (!strcmp(listed_state(listed), "down") || (is_nameless && swarm->elapsed_ms >= NAMELESS_MS))
+    if (!strcmp(listed_state(listed), "down"))
         return true;
     if (namesake && namesake->listed)
         swarm_wait(swarm, "waiting for the managers to miss the former %s", namesake->name);
-    else if (is_nameless)
-        swarm_wait(swarm, "waiting for the name of node %s", json_get_string(listed, "ID"));
-    return false;
+    if (*listed_hostname(listed) || strcmp(listed_state(listed), "unknown"))
+        return false;
+    swarm_wait(swarm, "waiting for the name of node %s", json_get_string(listed, "ID"));
+    return swarm_waits_for_ms(swarm) >= NAMELESS_MS;
 }
 
 static int32_t forget_lost(struct swarm *swarm)
@@ -332,6 +335,20 @@ static int32_t correct(struct swarm *swarm)
     return MEMORIES_OK;
 }
 
+static int32_t rejoin(struct swarm *swarm, const struct swarm_node *node)
+{
+    const struct memories_http_request request = swarm_request(swarm, node, "POST", "/swarm/leave?force=true", "{}");
+    const struct memories_http_response *response;
+    int32_t code = swarm_send(swarm, &request, &response);
+    if (code)
+        return code;
+    if (swarm_accepted(response))
+        swarm_wait(swarm, "%s joins anew: its engine runs, and the managers go on to count it as down", node->name);
+    else
+        swarm_wait(swarm, "%s leaves, to join anew: %s", node->name, http_problem(swarm->call, response));
+    return MEMORIES_OK;
+}
+
 static int32_t await_nodes(struct swarm *swarm)
 {
     size_t wanted = 0, ready = 0;
@@ -350,7 +367,11 @@ static int32_t await_nodes(struct swarm *swarm)
     if (!missing)
         return MEMORIES_OK;
     swarm_wait(swarm, "%zu of %zu nodes are ready; waiting for %s", ready, wanted, missing->name);
-    if (swarm->elapsed_ms < LOST_MS || !missing->listed || strcmp(listed_state(missing->listed), "down"))
+    if (!missing->listed || strcmp(listed_state(missing->listed), "down"))
+        return MEMORIES_OK;
+    if (!wants_manager(missing) && swarm_waits_for_ms(swarm) >= REJOIN_MS)
+        return rejoin(swarm, missing);
+    if (swarm_waits_for_ms(swarm) < LOST_MS)
         return MEMORIES_OK;
     return plugin_fail(swarm->call, MEMORIES_FAILED, missing->name,
                        plugin_format(swarm->call, "make it anew: memories heal %s --node %s", swarm->deployment,

@@ -32,6 +32,13 @@ void swarm_wait(struct swarm *swarm, const char *format, ...)
     swarm->waiting = swarm_keep(swarm, plugin_format(swarm->call, "%s", text));
 }
 
+int64_t swarm_waits_for_ms(const struct swarm *swarm)
+{
+    const char *before = json_get_string(swarm->request, "waiting_for");
+    bool is_same = before && swarm->waiting && !strcmp(before, swarm->waiting);
+    return is_same ? json_get_int(swarm->request, "waiting_ms", 0) : 0;
+}
+
 bool swarm_accepted(const struct memories_http_response *response)
 {
     return response->status >= 200 && response->status <= 299;

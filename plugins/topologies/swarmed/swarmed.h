@@ -114,6 +114,8 @@ bool swarm_accepted(const struct memories_http_response *response);
 
 /* What to wait for, remembered for the answer of the slot. */
 void swarm_wait(struct swarm *swarm, const char *format, ...) PRINTF_LIKE(2, 3);
+/* For how long that has been what all calls have waited for. */
+int64_t swarm_waits_for_ms(const struct swarm *swarm);
 
 /* A change of a listed node: role and availability (NULL: as it is), and whether it is marked as leaving. */
 struct node_change {
