@@ -20,18 +20,6 @@ in_machine() {
     nsenter --target "$(pgrep -P "$first")" --all "$@"
 }
 
-# What each machine itself says of its boot.
-booted_well() {
-    for node in "$@"; do
-        equal "$(in_machine "$node" cloud-init status --wait | tr -d '.')" "
-status: done"
-        equal "$(in_machine "$node" systemctl is-system-running)" running
-        equal "$(in_machine "$node" hostname)" "$node"
-        contains "$(in_machine "$node" tail -n 1 /var/log/memories/bootstrap.log)" "memories: done"
-        if in_machine "$node" grep -E 'WARNING|Traceback' /var/log/cloud-init.log; then fail "$node's cloud-init warns"; fi
-    done
-}
-
 # ---- A consensus: etcd is installed, finds the others, keeps what it has ----
 
 sed 's/^provider: .*/provider: aws/; s/machine_type: .*/instance_type: m7i.large/; s/us-west1-/us-west-2/' \

@@ -53,17 +53,6 @@ in_machine() {
     nsenter --target "$first" --all "$@"
 }
 
-# What each machine itself says of its boot.
-booted_well() {
-    for node in "$@"; do
-        equal "$(in_machine "$node" cloud-init status --wait | tr -d '.')" "
-status: done"
-        equal "$(in_machine "$node" systemctl is-system-running)" running
-        equal "$(in_machine "$node" hostname)" "$node"
-        if in_machine "$node" grep -E 'WARNING|Traceback' /var/log/cloud-init.log; then fail "$node's cloud-init warns"; fi
-    done
-}
-
 addresses_of_nodes() { pick '[(r["node"], r["outputs"]["address"], r["outputs"]["private_address"]) for r in d["resources"] if r.get("node")]' "$(memories show "$id" --json)"; }
 state_of() { pick "next(r['state'] for r in d['resources'] if r.get('node') == '$1')" "$(memories show "$id" --json)"; }
 is_stopped() { [ "$(state_of "$1")" = stopped ]; }

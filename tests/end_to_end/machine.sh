@@ -62,3 +62,16 @@ machine_is_clean() {
     [ ! -s "$test_dir/traces" ] || fail "left behind, $(wc -l <"$test_dir/traces") in all:
 $(head -n 40 "$test_dir/traces")"
 }
+
+# booted_well NODE… - fails the test unless these say so of their boot: machines that cloud-init has made into nodes. The test
+# has an in_machine NODE COMMAND…, which runs the command there.
+booted_well() {
+    for node in "$@"; do
+        equal "$(in_machine "$node" cloud-init status --wait | tr -d '.')" "
+status: done"
+        equal "$(in_machine "$node" systemctl is-system-running)" running
+        equal "$(in_machine "$node" hostname)" "$node"
+        contains "$(in_machine "$node" tail -n 1 /var/log/memories/bootstrap.log)" "memories: done"
+        if in_machine "$node" grep -E 'WARNING|Traceback' /var/log/cloud-init.log; then fail "$node's cloud-init warns"; fi
+    done
+}
