@@ -43,19 +43,6 @@ json_object *provider_discover(const struct plugin *provider, void *instance,
 
 /* ---- What nobody has a record of ---- */
 
-/* Whether a process ended while a creation was under way. What it made may have been hidden for longer than it was
- * looked for since, and have been made again. */
-static bool was_cut_off(const struct session *session)
-{
-    AUTO_JSON json_object *journal = store_journal_list(session->store, session->id, NULL);
-    for (size_t i = 0; i < json_count(journal); i++) {
-        json_object *line = json_object_array_get_idx(journal, i);
-        if (!strcmp(json_get_string(line, "operation"), "create") && !strcmp(json_get_string(line, "state"), "intent"))
-            return true;
-    }
-    return false;
-}
-
 /* Apart from when that was noted. */
 static bool same_outputs(json_object *recorded, json_object *found)
 {
@@ -68,17 +55,22 @@ static bool same_outputs(json_object *recorded, json_object *found)
     return same;
 }
 
-/* One that is in doubt yet is looked for by itself. */
+static json_object *by_key(json_object *resources)
+{
+    AUTO_JSON json_object *map = json_object_new_object();
+    for (size_t i = 0; i < json_count(resources); i++) {
+        json_object *resource = json_object_array_get_idx(resources, i);
+        if (json_set(map, json_get_string(resource, "key"), json_ref(resource)))
+            return NULL;
+    }
+    return STEAL(map);
+}
+
+/* `recorded` by key. One that is in doubt yet is looked for by itself. */
 static bool is_recorded(json_object *recorded, json_object *found)
 {
-    const char *key = json_get_string(found, "key");
-    for (size_t i = 0; i < json_count(recorded); i++) {
-        json_object *resource = json_object_array_get_idx(recorded, i), *outputs = json_get(resource, "outputs");
-        if (!strcmp(json_get_string(resource, "key"), key) &&
-            (!outputs || same_outputs(outputs, json_get(found, "outputs"))))
-            return true;
-    }
-    return false;
+    json_object *resource = json_get(recorded, json_get_string(found, "key")), *outputs = json_get(resource, "outputs");
+    return resource && (!outputs || same_outputs(outputs, json_get(found, "outputs")));
 }
 
 /* It goes before everything that is on record, for it may stand in there. */
@@ -100,24 +92,28 @@ static int add_stray(json_object *strays, json_object *recorded, json_object *fo
 /* NULL: memory ran out. */
 static json_object *strays_among(const struct session *session, json_object *found, json_object *recorded)
 {
-    AUTO_JSON json_object *strays = json_object_new_array();
-    for (size_t i = 0; i < json_count(found); i++) {
+    AUTO_JSON json_object *strays = json_object_new_array(), *known = by_key(recorded);
+    for (size_t i = 0; known && i < json_count(found); i++) {
         json_object *resource = json_object_array_get_idx(found, i);
         const char *of = json_get_string(resource, "deployment"), *state = json_get_string(resource, "state");
         if (!of || strcmp(of, session->id) != 0 || !state || !json_get_string(resource, "key") ||
-            !json_get_string(resource, "type") || !json_get(resource, "outputs") || is_recorded(recorded, resource))
+            !json_get_string(resource, "type") || !json_get(resource, "outputs") || is_recorded(known, resource))
             continue;
         if (add_stray(strays, recorded, resource))
             return NULL;
     }
-    return STEAL(strays);
+    return known ? STEAL(strays) : NULL;
 }
 
+/* What a process that ended in the middle of a creation made may have been hidden for longer than it was looked for since,
+ * and have been made again. */
 int session_adopt_strays(struct session *session, memories_error **error)
 {
     AUTO_ERROR memories_error *problem = NULL;
-    if (!session->provider->ops.provider.discover || !was_cut_off(session))
-        return 0;
+    bool was_cut_off = false;
+    int failed = store_journal_is_cut_off(session->store, session->id, &was_cut_off, error);
+    if (failed || !was_cut_off || !session->provider->ops.provider.discover)
+        return failed;
     AUTO_JSON json_object *recorded = session_observe(session, error);
     if (!recorded)
         return MEMORIES_FAILED;

@@ -102,6 +102,18 @@ json_object *store_journal_list(struct store *store, const char *deployment, mem
                      deployment, journal_row, error);
 }
 
+int store_journal_is_cut_off(struct store *store, const char *deployment, bool *is_cut_off, memories_error **error)
+{
+    AUTO_STATEMENT sqlite3_stmt *statement = database_prepare(
+        store, "SELECT 1 FROM journal WHERE deployment = ?1 AND operation = 'create' AND state = 'intent' LIMIT 1", error);
+    if (!statement)
+        return MEMORIES_FAILED;
+    bind_text(statement, 1, deployment);
+    int code = sqlite3_step(statement);
+    *is_cut_off = code == SQLITE_ROW;
+    return code == SQLITE_ROW || code == SQLITE_DONE ? 0 : database_error(store, "read the journal", error);
+}
+
 json_object *store_audit_list(struct store *store, const char *deployment, memories_error **error)
 {
     return list_rows(store, "SELECT at_ms, event, actor, detail FROM audit WHERE deployment = ?1 ORDER BY sequence",

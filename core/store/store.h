@@ -110,6 +110,8 @@ int store_journal_outcome(struct store *store, const char *deployment, int64_t f
 /* The journal of a deployment, oldest first: array of {"sequence","key","operation","token","generation","attempt",
  * "state":"intent"|"done"|"failed","error","at_ms","finished_at_ms"}. */
 json_object *store_journal_list(struct store *store, const char *deployment, memories_error **error);
+/* Whether a creation was begun of which nobody has noted the end. */
+int store_journal_is_cut_off(struct store *store, const char *deployment, bool *is_cut_off, memories_error **error);
 
 /* ---- Audit trail ---- */
 int store_audit_add(struct store *store, const char *deployment, const char *event, json_object *detail,

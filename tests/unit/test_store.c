@@ -408,6 +408,13 @@ END_TEST
 
 /* ---- Journal ---- */
 
+static bool is_cut_off(void)
+{
+    bool is_cut_off = false;
+    ck_assert_int_eq(store_journal_is_cut_off(store, ID, &is_cut_off, NULL), 0);
+    return is_cut_off;
+}
+
 static json_object *only_resource(void)
 {
     AUTO_JSON json_object *list = store_resource_list(store, ID, NULL);
@@ -464,8 +471,10 @@ static void outcome(struct lease *lease, int64_t sequence, const char *state, co
 START_TEST(a_resource_follows_its_journal)
 {
     struct lease *lease = lease_new_deployment();
+    ck_assert(!is_cut_off());
     int64_t create = intent(lease, "create", "t1", 1, "{\"size\":1}");
     expect_resource("planned 1 t1 null create");
+    ck_assert(is_cut_off());
     outcome(lease, create, "pending", "{\"id\":7}", true, NULL);
     expect_resource("pending 1 t1 {\"id\":7} create");
     outcome(lease, create, "ready", NULL, false, NULL);
@@ -473,6 +482,7 @@ START_TEST(a_resource_follows_its_journal)
 
     int64_t update = intent(lease, "update", "t1", 1, "{\"size\":2}");
     expect_resource("ready 1 t1 {\"id\":7} update");
+    ck_assert(!is_cut_off());
     AUTO_ERROR memories_error *failure = NULL;
     error_set(&failure, MEMORIES_DENIED, "no");
     outcome(lease, update, NULL, NULL, false, failure);
@@ -490,6 +500,7 @@ START_TEST(a_resource_follows_its_journal)
 
     intent(lease, "create", "t2", 2, "{\"size\":2}"); /* a new life */
     expect_resource("planned 2 t2 null create");
+    ck_assert(is_cut_off());
     int64_t removal = intent(lease, "delete", "t2", 2, NULL);
     outcome(lease, removal, "absent", NULL, false, NULL);
     AUTO_JSON json_object *none = store_resource_list(store, ID, NULL);
