@@ -176,6 +176,16 @@ static const char *interrupt_news(struct progress *progress)
     return INTERRUPT_NOTICE;
 }
 
+static void wait_frame(struct progress *progress)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += FRAME_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_cond_timedwait(&progress->wake, &progress->lock, &until);
+}
+
 static void *painter_main(void *user_data)
 {
     struct progress *progress = user_data;
@@ -183,14 +193,31 @@ static void *painter_main(void *user_data)
     while (!progress->stop) {
         paint(progress, interrupt_news(progress), true);
         progress->spin++;
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += FRAME_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        pthread_cond_timedwait(&progress->wake, &progress->lock, &until);
+        wait_frame(progress);
     }
     paint(progress, interrupt_news(progress), false);
+    pthread_mutex_unlock(&progress->lock);
+    return NULL;
+}
+
+static void put_line(struct progress *progress, const char *line, int64_t now)
+{
+    fprintf(stderr, "%s\n", line);
+    progress->last_line_ms = now;
+    free(progress->held);
+    progress->held = NULL;
+}
+
+/* Without a region: prints what was held back, if nothing else has come instead. */
+static void *teller_main(void *user_data)
+{
+    struct progress *progress = user_data;
+    pthread_mutex_lock(&progress->lock);
+    while (!progress->stop) {
+        if (progress->held && now_ms() - progress->last_line_ms >= LINE_MS)
+            put_line(progress, progress->held, now_ms());
+        wait_frame(progress);
+    }
     pthread_mutex_unlock(&progress->lock);
     return NULL;
 }
@@ -216,6 +243,7 @@ void progress_setup(struct progress *progress, struct progress_wishes wishes)
 
 void progress_free(struct progress *progress)
 {
+    free(progress->held);
     pthread_cond_destroy(&progress->wake);
     pthread_mutex_destroy(&progress->lock);
 }
@@ -226,6 +254,18 @@ void progress_lines(struct progress *progress)
     progress->live = false;
 }
 
+/* Signals are for the thread that works. */
+static bool start_thread(struct progress *progress, void *(*thread_main)(void *))
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    progress->stop = false;
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(&progress->thread, NULL, thread_main, progress) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
 void progress_begin(struct progress *progress, const char *title)
 {
     progress->running = true;
@@ -233,28 +273,24 @@ void progress_begin(struct progress *progress, const char *title)
     progress->title = title;
     copy_text(progress->phase, title);
     progress->began_ms = progress->last_line_ms = now_ms(); /* what takes less than a line's time needs no line */
-    if (!progress->live)
-        return;
-    /* Signals are for the thread that works. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    progress->painting = pthread_create(&progress->painter, NULL, painter_main, progress) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!progress->painting)
+    if (progress->live && !(progress->painting = start_thread(progress, painter_main)))
         progress_lines(progress);
+    else if (progress->plain)
+        progress->telling = start_thread(progress, teller_main);
 }
 
 void progress_end(struct progress *progress, bool success)
 {
-    if (progress->painting) {
+    if (progress->painting || progress->telling) {
         pthread_mutex_lock(&progress->lock);
         progress->stop = true;
         pthread_cond_signal(&progress->wake);
         pthread_mutex_unlock(&progress->lock);
-        pthread_join(progress->painter, NULL);
-        progress->painting = false;
+        pthread_join(progress->thread, NULL);
+        progress->painting = progress->telling = false;
     }
+    free(progress->held); /* overtaken by how it ended */
+    progress->held = NULL;
     progress->running = false;
     if (!success || !progress->total || progress->json || (!progress->live && !progress->plain))
         return;
@@ -325,7 +361,7 @@ static void note(struct progress *progress, const struct memories_event *event)
 }
 
 /* Whether an event is worth a line of its own. */
-static bool worth_line(const struct progress *progress, const struct memories_event *event, int64_t now)
+static bool worth_line(const struct progress *progress, const struct memories_event *event)
 {
     switch (event->kind) {
     case MEMORIES_EVENT_WARNING:
@@ -339,10 +375,17 @@ static bool worth_line(const struct progress *progress, const struct memories_ev
     case MEMORIES_EVENT_STARTED:
         return (progress->live || progress->plain) && progress->verbose;
     default:
-        if (progress->verbose)
-            return progress->live || progress->plain;
-        return progress->plain && (now - progress->last_line_ms >= LINE_MS);
+        return progress->plain || (progress->live && progress->verbose);
     }
+}
+
+/* Progress that comes too soon after the last line. The last such is what is told when nothing follows. */
+static bool can_wait(const struct progress *progress, const struct memories_event *event, int64_t now)
+{
+    bool is_news = event->kind == MEMORIES_EVENT_WARNING || event->kind == MEMORIES_EVENT_LOG ||
+                   event->kind == MEMORIES_EVENT_FAILED || event->kind == MEMORIES_EVENT_PHASE ||
+                   event->kind == MEMORIES_EVENT_STARTED;
+    return !is_news && !progress->verbose && now - progress->last_line_ms < LINE_MS;
 }
 
 static char *line_of(const struct progress *progress, const struct memories_event *event, int64_t now)
@@ -382,17 +425,21 @@ static void show(struct progress *progress, const struct memories_event *event)
         return;
     }
     int64_t now = now_ms();
-    if (progress->json || !worth_line(progress, event, now))
+    if (progress->json || !worth_line(progress, event))
         return;
     char *line = line_of(progress, event, now);
     if (!line)
         return;
+    if (can_wait(progress, event, now)) {
+        free(progress->held);
+        progress->held = line;
+        return;
+    }
     if (progress->painting)
         paint(progress, line, true);
     else
-        fprintf(stderr, "%s\n", line);
+        put_line(progress, line, now);
     free(line);
-    progress->last_line_ms = now;
 }
 
 void progress_event(const struct memories_event *event, void *user_data)

@@ -36,11 +36,13 @@ struct progress {
     char doing[PROGRESS_TEXT_MAX]; /* of the whole, not of one operation */
     struct progress_slot slots[PROGRESS_SLOTS];
 
-    /* The painter; `lock` guards everything above while it lives. */
+    char *held; /* a line that came too soon after another; owned */
+
+    /* The painter, or the teller of plain lines; `lock` guards everything above while it lives. */
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    pthread_t painter;
-    bool painting, stop, told_interrupt;
+    pthread_t thread;
+    bool painting, telling, stop, told_interrupt;
     unsigned spin;
     unsigned drawn_columns[PROGRESS_SLOTS + 1]; /* of each line of the region on the screen */
     unsigned drawn;

@@ -75,6 +75,8 @@ memories deploy "$three" --name slow --set fake_converge_ms=60000 2>"$test_dir/s
 pid=$!
 is_deploying() { memories status slow >/dev/null 2>&1 && grep -q waiting "$test_dir/slow"; }
 wait_until 60 is_deploying
+tells_why() { grep -q '^waiting for the nodes$' "$test_dir/slow"; } # though it came at once after another line
+wait_until 10 tells_why
 expect 5 memories stop slow # somebody else works on it
 contains "$err" "$pid"
 kill -TERM "$pid"

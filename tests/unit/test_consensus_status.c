@@ -410,6 +410,62 @@ START_TEST(converge_waits)
 }
 END_TEST
 
+/* ---- A member that does not come back ---- */
+
+#define SERVED(id, name) \
+    "{\"ID\":\"" id "\",\"name\":\"" name "\",\"peerURLs\":[\"https://x:2380\"],\"clientURLs\":[\"https://x:2379\"]}"
+#define SERVED_LIST LIST(SERVED(ID1, "node1") "," SERVED(ID2, "node2") "," SERVED(ID3, "node3"))
+
+static const struct {
+    const char *list;
+    int elapsed_ms;
+    int waiting_ms;
+    bool fails;
+} patience[] = {
+    { SERVED_LIST, 120000, 8000, true },
+    { SERVED_LIST, 119999, 119999, false },
+    { SERVED_LIST, 120000, 7999, false }, /* something moves */
+    { FULL_LIST, 500000, 500000, false }, /* its machine may be slow to come */
+};
+
+static char *request_after(const char *states, int elapsed_ms, int waiting_ms)
+{
+    char *request = request_for(states, "start", elapsed_ms);
+    sprintf(request + strlen(request) - 1, ",\"waiting_ms\":%d}", waiting_ms);
+    return request;
+}
+
+START_TEST(a_member_that_does_not_come_back_is_not_waited_for_without_end)
+{
+    static const struct script nodes[] = { GOOD(FOLLOWS(ID1, ID2, "2")), GOOD(FOLLOWS(ID2, ID2, "2")), DOWN };
+    stage.nodes = nodes;
+    stage.list.body = patience[_i].list;
+    char *request = request_after("ready ready ready", patience[_i].elapsed_ms, patience[_i].waiting_ms);
+    ck_assert_int_eq(ops->converge(call, request), patience[_i].fails ? MEMORIES_FAILED : MEMORIES_OK);
+    if (!patience[_i].fails)
+        return;
+    ck_assert_str_eq(fake_call_error(call)->message,
+                     "node3, a member of consensus-x, does not come back: connection refused");
+    ck_assert_str_eq(fake_call_error(call)->hint,
+                     "look why with: memories logs consensus-x --node node3; if it can't come back by itself, make it anew "
+                     "with: memories heal consensus-x --node node3");
+}
+END_TEST
+
+/* A new node would be no better; nor one that is being made. */
+START_TEST(a_full_database_or_a_node_under_way_is_waited_for)
+{
+    static const struct script full[] = { BAD(ALARMED(ID1, ID3, "4")), BAD(ALARMED(ID2, ID3, "4")),
+                                          BAD(ALARMED(ID3, ID3, "4")) };
+    static const struct script whole[] = { WHOLE };
+    stage.nodes = _i ? whole : full;
+    stage.list.body = SERVED_LIST;
+    ck_assert_int_eq(ops->converge(call, request_after(_i ? "pending ready ready" : "ready ready ready", 200000, 200000)),
+                     MEMORIES_OK);
+    ck_assert(!json_get_bool(fake_call_result(call), "done", true));
+}
+END_TEST
+
 START_TEST(converge_ends)
 {
     static const char *const reasons[] = { "deploy", "start", "update", "resume" };
@@ -455,6 +511,10 @@ static const struct {
     const char *changed;
     const char *message;
 } joins[] = {
+    { LIST(SERVED(ID1, "node1") "," SERVED(ID2, "node2")),
+      { 503, "{\"error\":\"etcdserver: unhealthy cluster\",\"code\":14}", 0, NULL },
+      "/v3/cluster/member/add {\"peerURLs\":[\"https://127.9.0.3:2380\"],\"isLearner\":true}",
+      "node3 joins: HTTP status 503: etcdserver: unhealthy cluster; node2: connection refused" },
     { LIST(TWO_LIST), { 200, "{}", 0, NULL },
       "/v3/cluster/member/add {\"peerURLs\":[\"https://127.9.0.3:2380\"],\"isLearner\":true}", "node3 joins" },
     { LIST(TWO_LIST), { 503, "{\"error\":\"etcdserver: unhealthy cluster\",\"code\":14}", 0, NULL },
@@ -472,7 +532,8 @@ static const struct {
 START_TEST(converge_takes_in_nodes_that_are_no_members)
 {
     static const struct script nodes[] = { GOOD(FOLLOWS(ID1, ID1, "2")), GOOD(FOLLOWS(ID2, ID1, "2")), DOWN };
-    stage.nodes = nodes;
+    static const struct script second_down[] = { GOOD(FOLLOWS(ID1, ID1, "2")), DOWN, DOWN };
+    stage.nodes = _i ? nodes : second_down;
     stage.list.body = joins[_i].list;
     stage.change = joins[_i].change;
     ck_assert_int_eq(ops->converge(call, request_for("ready ready ready", "update", 0)), MEMORIES_OK);
@@ -514,6 +575,10 @@ static const struct {
       "/v3/cluster/member/add {\"peerURLs\":[\"https://127.9.0.2:2380\"],\"isLearner\":true}", "[ \"node2\" ]", NULL },
     { NODE2_DOWN, "\"node2\"", LIST(ENTRY(ID1, "node1") "," ENTRY(ID3, "node3") "," ANNOUNCED("7", "127.9.0.2")), NULL,
       "[ \"node2\" ]", NULL },
+    /* It was announced, and never came: the others would go on waiting for it. */
+    { { GOOD(FOLLOWS(ID1, ID1, "2")), GOOD(FOLLOWS(ID2, ID1, "2")), DOWN }, "\"node3\"",
+      LIST(TWO_LIST "," ANNOUNCED(ID3, "127.9.0.3")), "/v3/cluster/member/remove {\"ID\":\"" ID3 "\"}", "[ ]",
+      "node3 has left" },
     { ALL_UP, "\"node3\"", LIST(TWO_LIST), NULL, "[ \"node3\" ]", NULL },
     { ALL_UP, "\"node3\"", FULL_LIST, "/v3/cluster/member/remove {\"ID\":\"" ID3 "\"}", "[ ]", "node3 has left" },
     { ALL_UP, "\"node1\"", FULL_LIST, "/v3/maintenance/transfer-leadership {\"targetID\":\"" ID2 "\"}", "[ ]",
@@ -593,6 +658,9 @@ int main(void)
     tcase_add_loop_test(test_case, status_tells_what_is_there, 0, (int)ARRAY_COUNT(cases));
     tcase_add_test(test_case, a_member_tells_all_it_knows);
     tcase_add_loop_test(test_case, converge_waits, 0, (int)ARRAY_COUNT(waits));
+    tcase_add_loop_test(test_case, a_member_that_does_not_come_back_is_not_waited_for_without_end, 0,
+                        (int)ARRAY_COUNT(patience));
+    tcase_add_loop_test(test_case, a_full_database_or_a_node_under_way_is_waited_for, 0, 2);
     tcase_add_loop_test(test_case, converge_ends, 0, 4);
     tcase_add_loop_test(test_case, other_members_than_nodes_are_an_error, 0, (int)ARRAY_COUNT(differences));
     tcase_add_loop_test(test_case, converge_takes_in_nodes_that_are_no_members, 0, (int)ARRAY_COUNT(joins));

@@ -31,13 +31,19 @@ static int32_t promote(struct cluster *cluster, const struct member *member, jso
     return code;
 }
 
-static int32_t announce(struct cluster *cluster, const struct member *member, const char **waiting)
+/* etcd's "unhealthy cluster" does not say who is not healthy. */
+static int32_t announce(struct cluster *cluster, const struct member *member, json_object *list, const char **waiting)
 {
     const struct memories_http_response *response;
+    const struct member *fallen = cluster_find_fallen(cluster, list);
     int32_t code = cluster_add_learner(cluster, member, &response);
-    if (!code)
-        *waiting = said(cluster, member, "joins", response);
-    return code;
+    if (code)
+        return code;
+    *waiting = said(cluster, member, "joins", response);
+    if (response->status != 200 && fallen)
+        *waiting = cluster_keep(cluster, plugin_format(cluster->call, "%s; %s: %s", *waiting, fallen->name,
+                                                       fallen->problem));
+    return MEMORIES_OK;
 }
 
 int32_t cluster_join(struct cluster *cluster, const struct cluster_check *check, const char **waiting)
@@ -52,5 +58,5 @@ int32_t cluster_join(struct cluster *cluster, const struct cluster_check *check,
         if (json_get_bool(entry, "isLearner", false))
             return promote(cluster, member, entry, waiting);
     }
-    return missing ? announce(cluster, missing, waiting) : MEMORIES_OK;
+    return missing ? announce(cluster, missing, check->list, waiting) : MEMORIES_OK;
 }

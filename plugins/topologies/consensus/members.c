@@ -291,6 +291,18 @@ json_object *cluster_find_listed(json_object *list, const struct member *member)
     return NULL;
 }
 
+/* A member tells its client URLs to the others when it first serves. */
+const struct member *cluster_find_fallen(const struct cluster *cluster, json_object *list)
+{
+    for (size_t i = 0; i < cluster->count; i++) {
+        const struct member *member = &cluster->members[i];
+        if (!member->healthy && !has_alarm(member) && can_ask(member) &&
+            json_count(json_get_array(cluster_find_listed(list, member), "clientURLs")))
+            return member;
+    }
+    return NULL;
+}
+
 bool cluster_has_learner(json_object *list)
 {
     for (size_t i = 0; i < json_count(list); i++)

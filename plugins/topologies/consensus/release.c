@@ -112,8 +112,9 @@ static int32_t let_go(struct release *release, const struct member *member, json
     struct cluster *cluster = &release->cluster;
     json_object *entry = cluster_find_listed(list, member);
     const char *name = json_get_string(entry, "name");
-    /* An entry without a name has been announced, and nobody has started under it. */
-    if (!entry || !name || !*name) {
+    bool has_started = name && *name; /* else it has been announced, and nobody has come under that entry yet: */
+    bool is_successor = entry && !has_started && is_replaced(release, member->name);
+    if (!entry || is_successor) {
         int32_t code = entry ? MEMORIES_OK : announce(release, member, list);
         if (!code && !release->waiting && json_add_string(release->released, member->name))
             return plugin_no_memory(cluster->call);

@@ -11,6 +11,12 @@
 /* What etcd takes from its start to its listener. */
 #define LISTENS_AFTER_MS 100
 
+/* A member that has served before comes back within seconds, or with its machine within a minute. One that has not after so
+ * long, and of which there has been nothing new for a moment (one that starts and fails again and again makes some), needs
+ * somebody to look after it. */
+#define PATIENCE_MS 120000
+#define NOTHING_NEW_MS 8000
+
 /* A cluster forms within a second; what takes longer is watched more calmly. */
 static int64_t poll_after_ms(const struct cluster *cluster)
 {
@@ -71,11 +77,29 @@ static int32_t fail_on_difference(const struct cluster *cluster, const char *dif
                        "the running cluster has other members than asked for: %s", difference);
 }
 
+static bool has_lost_patience(const struct cluster *cluster)
+{
+    return json_get_int(cluster->request, "elapsed_ms", 0) >= PATIENCE_MS &&
+           json_get_int(cluster->request, "waiting_ms", 0) >= NOTHING_NEW_MS;
+}
+
+static int32_t fail_on_fallen(const struct cluster *cluster, const struct member *member)
+{
+    const char *id = cluster->deployment;
+    return plugin_fail(cluster->call, MEMORIES_FAILED, NULL,
+                       plugin_format(cluster->call,
+                                     "look why with: memories logs %s --node %s; if it can't come back by itself, make it "
+                                     "anew with: memories heal %s --node %s",
+                                     id, member->name, id, member->name),
+                       "%s, a member of %s, does not come back: %s", member->name, id, member->problem);
+}
+
 int32_t consensus_converge(struct memories_call *call, const char *request)
 {
     AUTO_CLUSTER struct cluster cluster;
     struct cluster_check check = { 0 };
     const char *joining = NULL;
+    const struct member *fallen = NULL;
     int32_t code = cluster_read(&cluster, call, request);
     int64_t too_early_ms = code ? 0 : too_early(&cluster);
     if (too_early_ms)
@@ -86,6 +110,8 @@ int32_t consensus_converge(struct memories_call *call, const char *request)
         code = cluster_check(&cluster, &check);
     if (!code && !check.difference)
         code = cluster_join(&cluster, &check, &joining);
+    if (!code && has_lost_patience(&cluster))
+        fallen = cluster_find_fallen(&cluster, check.list);
     json_object_put(check.answer);
     if (code)
         return code;
@@ -93,6 +119,8 @@ int32_t consensus_converge(struct memories_call *call, const char *request)
         return plugin_no_memory(call);
     if (check.difference)
         return fail_on_difference(&cluster, check.difference);
+    if (fallen)
+        return fail_on_fallen(&cluster, fallen);
     if (joining)
         return wait_on(&cluster, joining, poll_after_ms(&cluster));
     const struct member *waiting = first_problem(&cluster);
