@@ -202,6 +202,26 @@ START_TEST(a_killed_supervisor_is_a_stopped_node_that_starts_again)
 }
 END_TEST
 
+/* Started again it would be empty, and a cluster's member must not come back so. */
+START_TEST(a_node_without_its_data_is_broken)
+{
+    struct deployed deployed;
+    open_planned(&deployed, "emptied", 1);
+    deployed_create(&deployed);
+    deployed_batch(&deployed, SLOT_STOP, LOCAL_NODE_TYPE, MEMORIES_STATE_STOPPED);
+    char data[512], elsewhere[520];
+    snprintf(data, sizeof data, "%s", deployed_path(&deployed, "node1", "data"));
+    snprintf(elsewhere, sizeof elsewhere, "%s.away", data);
+    ck_assert(!rename(data, elsewhere));
+    deployed_batch(&deployed, SLOT_READ, LOCAL_NODE_TYPE, MEMORIES_STATE_BROKEN);
+    ck_assert(!rename(elsewhere, data));
+    deployed_batch(&deployed, SLOT_READ, LOCAL_NODE_TYPE, MEMORIES_STATE_STOPPED);
+    deployed_destroy(&deployed);
+    deployed_close(&deployed);
+    ck_assert_uint_eq(count_left_files(), 0);
+}
+END_TEST
+
 START_TEST(what_is_half_made_is_broken_and_can_be_made_or_removed)
 {
     for (int destroys = 0; destroys < 2; destroys++) {
@@ -795,6 +815,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, a_new_token_makes_a_new_node);
     tcase_add_test(tests, update_restarts_only_what_runs_something_else);
     tcase_add_test(tests, a_killed_supervisor_is_a_stopped_node_that_starts_again);
+    tcase_add_test(tests, a_node_without_its_data_is_broken);
     tcase_add_test(tests, what_is_half_made_is_broken_and_can_be_made_or_removed);
     tcase_add_test(tests, destroying_the_network_takes_all_along);
     tcase_add_test(tests, a_failing_command_is_told);

@@ -62,6 +62,17 @@ static bool has_lost_holder(json_object *definition)
     return holder && !holder_pid(holder);
 }
 
+/* It would start with an empty one, as if it had never run: a member of a cluster that has forgotten what it agreed to. */
+static bool has_lost_data(const char *directory, struct problem *problem)
+{
+    AUTO_FREE char *data = local_format("%s/data", directory);
+    if (!data || local_exists(data))
+        return false;
+    problem_set(problem, MEMORIES_FAILED, "the node's data are gone");
+    problem_cause(problem, "there is no %s", data);
+    return true;
+}
+
 /* *problem tells why a node is broken; *definition is the caller's. */
 static uint32_t find_state(const struct local *local, const char *node, json_object **definition,
                            struct problem *problem)
@@ -71,7 +82,7 @@ static uint32_t find_state(const struct local *local, const char *node, json_obj
     if (!directory || !local_exists(directory))
         return MEMORIES_STATE_ABSENT;
     *definition = definition_read(local, node, problem);
-    if (!*definition)
+    if (!*definition || has_lost_data(directory, problem))
         return MEMORIES_STATE_BROKEN;
     if (!node_is_running(directory) || has_lost_holder(*definition))
         return MEMORIES_STATE_STOPPED;
