@@ -310,6 +310,7 @@ int session_refuse_remakes(struct session *session, json_object *spec, const str
     if (!remake)
         return 0;
     if (!strcmp(remake->reason, "is broken") || !strcmp(remake->reason, "has disappeared")) {
+        session->refused_remake = true;
         error_set(error, MEMORIES_CONFLICT, "%s of %s %s", remake->node, session->id, remake->reason);
         error_hint(error, "make it anew with: memories heal %s", session->id);
         return MEMORIES_CONFLICT;
@@ -321,7 +322,11 @@ int session_refuse_remakes(struct session *session, json_object *spec, const str
     return MEMORIES_UNSUPPORTED;
 }
 
-int session_inspect(const struct plan *plan, void *session, memories_error **error)
+int session_inspect(const struct plan *plan, void *user_data, memories_error **error)
 {
-    return session_refuse_remakes(session, json_get(((struct session *)session)->record, "spec"), plan, error);
+    struct session *session = user_data;
+    /* Running nodes are changed in turns, each when the whole works again, and without the lost ones it will not. */
+    if (session->left_alone && plan->unit_count)
+        return error_set(error, MEMORIES_CONFLICT, "nodes of %s are lost", session->id);
+    return session_refuse_remakes(session, json_get(session->record, "spec"), plan, error);
 }

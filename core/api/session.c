@@ -175,6 +175,7 @@ void session_free(struct session *session)
         call_close(session->provider, session->instance);
     secrets_free(session->secrets);
     json_object_put(session->record);
+    json_object_put(session->left_alone);
     pthread_cond_destroy(&session->renewer_wake);
     pthread_mutex_destroy(&session->renewer_lock);
     free(session->id);
@@ -400,6 +401,7 @@ static void fill_engine(struct session *session)
                                        .user_data = session,
                                        .timeout_ms = session->context->operation_timeout_ms,
                                        .generation_floor = generation_floor(session->record),
+                                       .left_alone = session->left_alone,
                                        .max_unavailable = (uint32_t)json_get_int(rollout, "max_unavailable", 0) };
 }
 
@@ -589,9 +591,42 @@ static int realize_deleted(struct session *session, memories_error **error)
     return failed;
 }
 
+/* {node: true} of those that are lost or broken. New reference. */
+static json_object *find_lost(struct session *session, memories_error **error)
+{
+    AUTO_JSON json_object *resources = session_observe(session, error);
+    AUTO_JSON json_object *lost = json_object_new_object();
+    int failed = !resources;
+    for (size_t i = 0; !failed && i < json_count(resources); i++) {
+        json_object *resource = json_object_array_get_idx(resources, i);
+        const char *node = json_get_string(resource, "node"), *state = json_get_string(resource, "state");
+        if (node && state && (!strcmp(state, "lost") || !strcmp(state, "broken")))
+            failed = json_set_bool(lost, node, true) && error_no_memory(error);
+    }
+    return failed ? NULL : STEAL(lost);
+}
+
+/* After a refused remake: switches all the other nodes on or off. */
+static int switch_others(struct session *session, bool stopped, memories_error **error)
+{
+    session_say(session, MEMORIES_EVENT_PHASE, stopped ? "stop" : "start",
+                stopped ? "switching the other nodes off" : "switching the other nodes on");
+    session->left_alone = find_lost(session, error);
+    if (!session->left_alone)
+        return MEMORIES_FAILED;
+    int failed = session_run_engine(session, json_get_array(session->record, "resources"), stopped, error);
+    json_object_put(STEAL(session->left_alone));
+    return failed;
+}
+
 static int realize_stopped(struct session *session, memories_error **error)
 {
-    int failed = session_run_engine(session, json_get_array(session->record, "resources"), true, error);
+    AUTO_ERROR memories_error *problem = NULL;
+    int failed = session_run_engine(session, json_get_array(session->record, "resources"), true, &problem);
+    if (failed && session->refused_remake)
+        failed = switch_others(session, true, error);
+    else if (failed)
+        error_move(error, STEAL(problem));
     if (failed)
         return failed;
     session_audit(session, "stopped", NULL);
@@ -654,8 +689,13 @@ static int realize_running(struct session *session, bool wait, memories_error **
         failed = session_release(session, error);
     if (!failed)
         failed = make_all(session, error);
-    if (failed)
+    if (failed) {
+        /* Who is to be made anew is let go by the others first, and for that these must run. */
+        AUTO_ERROR memories_error *ignored = NULL;
+        if (session->refused_remake)
+            switch_others(session, false, &ignored);
         return failed;
+    }
     if (!wait)
         return settle(session, status_unseen(session->reason), error);
     failed = converge(session, error);

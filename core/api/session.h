@@ -25,6 +25,8 @@ struct session {
     struct call_environment environment;
     struct lease *lease; /* NULL when only looking */
     struct engine engine;
+    json_object *left_alone; /* as in engine.h; owned */
+    bool refused_remake; /* a node would have had to be made anew that is lost or broken, and must not */
     const char *reason; /* for the topology: "deploy", "start", … */
     int64_t began_ms;
     /* the thread that renews the lease */
@@ -83,7 +85,7 @@ int session_run_engine(struct session *session, json_object *desired, bool stopp
 /* release.c: refuses a plan that would make a node anew where `spec` says that nodes keep their data. */
 int session_refuse_remakes(struct session *session, json_object *spec, const struct plan *plan, memories_error **error);
 /* The same for the recorded spec: an engine's inspect. */
-int session_inspect(const struct plan *plan, void *session, memories_error **error);
+int session_inspect(const struct plan *plan, void *user_data, memories_error **error);
 /* release.c: lets the nodes go that are not wanted any more or are to be replaced, and destroys them. */
 int session_release(struct session *session, memories_error **error);
 /* release.c: whether there are such nodes. */

@@ -1154,14 +1154,52 @@ static int execute_plan(struct engine *engine, struct plan *plan, json_object *r
     return failed;
 }
 
+static bool is_left_alone(const struct engine *engine, json_object *resource, json_object *keys)
+{
+    const char *node = json_get_string(resource, "node");
+    json_object *needed = json_get_array(resource, "depends_on");
+    bool is = node && json_get(engine->left_alone, node);
+    for (size_t i = 0; !is && i < json_count(needed); i++)
+        is = json_get(keys, json_object_get_string(json_object_array_get_idx(needed, i)));
+    return is;
+}
+
+/* The resources that the engine may touch. `keys` gets those of the others. New reference. */
+static json_object *touchable(const struct engine *engine, json_object *resources, json_object *keys)
+{
+    json_object *left = json_ref(resources);
+    for (size_t before = SIZE_MAX; left && json_count(left) != before;) {
+        json_object *fewer = json_object_new_array();
+        before = json_count(left);
+        for (size_t i = 0; fewer && i < before; i++) {
+            json_object *resource = json_object_array_get_idx(left, i);
+            bool is_out = is_left_alone(engine, resource, keys);
+            if (is_out ? json_set_bool(keys, json_get_string(resource, "key"), true) : json_add(fewer, json_ref(resource))) {
+                json_object_put(fewer);
+                fewer = NULL;
+            }
+        }
+        json_object_put(left);
+        left = fewer;
+    }
+    return left;
+}
+
 static struct plan *make_plan(struct engine *engine, json_object *desired, json_object *recorded, bool stopped,
                               memories_error **error)
 {
     AUTO_JSON json_object *generations = store_generation_map(engine->store, engine->deployment, error);
+    AUTO_JSON json_object *keys = json_object_new_object();
+    AUTO_JSON json_object *wanted = engine->left_alone ? touchable(engine, desired, keys) : json_ref(desired);
+    AUTO_JSON json_object *there = engine->left_alone ? touchable(engine, recorded, keys) : json_ref(recorded);
     if (!generations)
         return NULL;
-    struct plan_request request = { .desired = desired,
-                                    .recorded = recorded,
+    if (!keys || (desired && !wanted) || !there) {
+        error_no_memory(error);
+        return NULL;
+    }
+    struct plan_request request = { .desired = wanted,
+                                    .recorded = there,
                                     .generations = generations,
                                     .generation_floor = engine->generation_floor,
                                     .resource_types = json_get(engine->provider->description, "resource_types"),

@@ -42,6 +42,8 @@ struct engine {
     int64_t timeout_ms; /* for one operation; 0: what the provider says of its type */
     uint32_t attempts; /* tries of one operation; 0: the default (6) */
     uint32_t generation_floor; /* as in plan.h */
+    /* {node: true}: these are left as they are, with what stands on them. NULL: none. */
+    json_object *left_alone;
 };
 
 /* Reads all recorded resources in batches by type (and looks up those in doubt by key and token), writes what changed to

@@ -184,6 +184,28 @@ START_TEST(heal_is_the_only_way_for_nodes_that_keep_their_data)
 }
 END_TEST
 
+/* The others are switched on for it, or off: heal needs them, and who stops wants them off. */
+START_TEST(a_node_that_is_lost_keeps_no_other_from_being_switched)
+{
+    api_deploy("{fake_nodes: 3, fake_replace: false}");
+    if (_i)
+        api_break("node2");
+    else
+        api_lose("node2");
+    memories_error *error = NULL;
+    memories_deployment *stopped = memories_stop(context, "one", 0, &error);
+    api_expect(stopped, error, "stopped");
+    ck_assert_str_eq(api_events(), "stop\nstop node/node1\nstop node/node3\n");
+    AUTO_FREE char *message = text_format("node2 of %s %s", api_id(), _i ? "is broken" : "has disappeared");
+    AUTO_FREE char *hint = text_format("make it anew with: memories heal %s", api_id());
+    memories_deployment *started = memories_start(context, "one", 0, &error);
+    api_expect_error(started, error, MEMORIES_CONFLICT, message, hint);
+    ck_assert_str_eq(api_events(), "start\nstart node/node1\nstart node/node3\n");
+    expect_healed(NULL, NULL);
+    ck_assert_str_eq(api_nodes(), "node1 node2 node3");
+}
+END_TEST
+
 START_TEST(a_cancelled_heal_goes_on)
 {
     static const char *const names[] = { "node1", "node2", NULL };
@@ -239,6 +261,7 @@ int main(void)
     tcase_add_test(test_case, a_topology_that_lets_nobody_go_replaces_nobody);
     tcase_add_test(test_case, a_refused_check_leaves_all_as_it_was);
     tcase_add_test(test_case, heal_is_the_only_way_for_nodes_that_keep_their_data);
+    tcase_add_loop_test(test_case, a_node_that_is_lost_keeps_no_other_from_being_switched, 0, 2);
     tcase_add_test(test_case, a_cancelled_heal_goes_on);
     tcase_add_test(test_case, without_waiting_it_is_on_record_only);
     suite_add_tcase(suite, test_case);
