@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
@@ -75,6 +76,13 @@ static void crash_point(void)
 }
 #endif
 
+/* SQLite says so of the database; the file that it shares with other processes just fails to grow. */
+static bool is_out_of_space(const struct store *store, int code)
+{
+    struct statvfs disk;
+    return code == SQLITE_FULL || (code == SQLITE_IOERR && !statvfs(store->path, &disk) && !disk.f_bavail);
+}
+
 int database_error(struct store *store, const char *doing, memories_error **error)
 {
     int code = sqlite3_extended_errcode(store->database);
@@ -82,7 +90,7 @@ int database_error(struct store *store, const char *doing, memories_error **erro
     error_set(error, ours, "can't %s", doing);
     error_where(error, "%s", store->path);
     error_cause(error, "%s", sqlite3_errmsg(store->database));
-    if ((code & 0xff) == SQLITE_FULL)
+    if (is_out_of_space(store, code & 0xff))
         error_hint(error, "the disk is full: free some space and run the command again");
     else if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
         error_hint(error, "the file is damaged: restore it from a backup, or move it away to begin anew");

@@ -5,11 +5,13 @@
  */
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -177,6 +179,28 @@ START_TEST(a_damaged_file_is_told)
     ck_assert_str_eq(memories_error_where(error), file);
     ck_assert_str_eq(memories_error_cause(error), "file is not a database");
     ck_assert_ptr_nonnull(strstr(memories_error_hint(error), "damaged"));
+}
+END_TEST
+
+/* Needs root, for a disk that is small. */
+START_TEST(a_full_disk_is_told)
+{
+    AUTO_FREE char *path = text_format("%s/small", directory);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("tmpfs", path, "tmpfs", 0, "size=1m"))
+        return;
+    store_close(store_open(path, NULL));
+    AUTO_FREE char *file = text_format("%s/filler", path);
+    FILE *filler = fopen(file, "w");
+    ck_assert_ptr_nonnull(filler);
+    while (fputc('x', filler) != EOF)
+        ;
+    fclose(filler);
+    AUTO_ERROR memories_error *error = NULL;
+    ck_assert_ptr_null(store_open(path, &error));
+    ck_assert_str_eq(memories_error_hint(error), "the disk is full: free some space and run the command again");
+    ck_assert_int_eq(umount(path), 0);
 }
 END_TEST
 
@@ -646,6 +670,7 @@ int main(void)
     tcase_add_test(tests, a_newer_format_is_refused);
     tcase_add_test(tests, an_older_format_is_brought_up_to_date);
     tcase_add_test(tests, a_damaged_file_is_told);
+    tcase_add_test(tests, a_full_disk_is_told);
     tcase_add_test(tests, a_record_is_found_by_id_name_and_beginning);
     tcase_add_loop_test(tests, what_is_not_found_is_explained, 0, ARRAY_COUNT(unfound));
     tcase_add_test(tests, ids_and_names_are_unique);
