@@ -210,9 +210,18 @@ static const struct {
       { GOOD(FOLLOWS(ID1, ID2, "2")), DOWN, GOOD(FOLLOWS(ID3, ID2, "2")) },
       "ready ready ready",
       "degraded",
-      "the members are electing a leader",
+      "2 of 3 members are healthy; node2: connection refused; no leader answers",
       NULL,
       "follower unreachable follower",
+      2,
+      6 },
+    { "nobody leads yet",
+      { GOOD(FOLLOWS(ID1, ID2, "2")), GOOD(FOLLOWS(ID2, ID3, "2")), GOOD(FOLLOWS(ID3, ID2, "2")) },
+      "ready ready ready",
+      "degraded",
+      "the members are electing a leader",
+      NULL,
+      "follower follower follower",
       2,
       6 },
     { "an old leader cut off names itself; a later term has another",
@@ -380,7 +389,7 @@ static const struct {
       "2 of 3 members are healthy; waiting for node2: the node is pending",
       20000,
       500,
-      1 },
+      2 },
     { { GOOD(FOLLOWS(ID1, ID2, "2")), GOOD(FOLLOWS(ID2, ID2, "2")), GOOD(FOLLOWS(ID3, ID1, "1")) },
       "ready ready ready",
       { 200, "{}", 0, NULL },
@@ -420,12 +429,14 @@ static const struct {
     const char *list;
     int elapsed_ms;
     int waiting_ms;
+    bool leads; /* it does, and only its peers reach it */
     bool fails;
 } patience[] = {
-    { SERVED_LIST, 120000, 8000, true },
-    { SERVED_LIST, 119999, 119999, false },
-    { SERVED_LIST, 120000, 7999, false }, /* something moves */
-    { FULL_LIST, 500000, 500000, false }, /* its machine may be slow to come */
+    { SERVED_LIST, 120000, 8000, false, true },
+    { SERVED_LIST, 120000, 8000, true, true },
+    { SERVED_LIST, 119999, 119999, false, false },
+    { SERVED_LIST, 120000, 7999, false, false }, /* something moves */
+    { FULL_LIST, 500000, 500000, false, false }, /* its machine may be slow to come */
 };
 
 static char *request_after(const char *states, int elapsed_ms, int waiting_ms)
@@ -438,7 +449,8 @@ static char *request_after(const char *states, int elapsed_ms, int waiting_ms)
 START_TEST(a_member_that_does_not_come_back_is_not_waited_for_without_end)
 {
     static const struct script nodes[] = { GOOD(FOLLOWS(ID1, ID2, "2")), GOOD(FOLLOWS(ID2, ID2, "2")), DOWN };
-    stage.nodes = nodes;
+    static const struct script cut_off[] = { GOOD(FOLLOWS(ID1, ID3, "2")), GOOD(FOLLOWS(ID2, ID3, "2")), DOWN };
+    stage.nodes = patience[_i].leads ? cut_off : nodes;
     stage.list.body = patience[_i].list;
     char *request = request_after("ready ready ready", patience[_i].elapsed_ms, patience[_i].waiting_ms);
     ck_assert_int_eq(ops->converge(call, request), patience[_i].fails ? MEMORIES_FAILED : MEMORIES_OK);
@@ -583,6 +595,9 @@ static const struct {
     { ALL_UP, "\"node3\"", FULL_LIST, "/v3/cluster/member/remove {\"ID\":\"" ID3 "\"}", "[ ]", "node3 has left" },
     { ALL_UP, "\"node1\"", FULL_LIST, "/v3/maintenance/transfer-leadership {\"targetID\":\"" ID2 "\"}", "[ ]",
       "node1 hands over to node2" },
+    /* The leader answers its peers alone. */
+    { { GOOD(FOLLOWS(ID1, ID2, "2")), DOWN, GOOD(FOLLOWS(ID3, ID2, "2")) }, "\"node2\"", FULL_LIST,
+      "/v3/cluster/member/remove {\"ID\":\"" ID2 "\"}", "[ ]", "node2 has left" },
     { { BAD(LEADERLESS(ID1, "2")), DOWN, BAD(LEADERLESS(ID3, "2")) }, "\"node2\"", FULL_LIST, NULL, "[ ]",
       "waiting for a leader" },
 };

@@ -56,6 +56,7 @@ struct cluster {
     size_t count;
     size_t healthy;
     const struct member *leader; /* the member that leads now; NULL when none can be believed */
+    const struct member *spokesman; /* whom to ask about the whole: the leader, else one that reaches it; NULL: none */
     bool agreed;                 /* every healthy member names it, in one term */
     bool out_of_memory;          /* remembered by cluster_keep */
 };
@@ -72,7 +73,7 @@ int32_t cluster_ask(struct cluster *cluster);
 void cluster_release(struct cluster *cluster);
 #define AUTO_CLUSTER __attribute__((cleanup(cluster_release)))
 
-/* What the leader says about the cluster as a whole. */
+/* What the spokesman says about the cluster as a whole. */
 struct cluster_check {
     bool writable;
     const char *problem;    /* why it is not writable */
@@ -86,7 +87,7 @@ int32_t cluster_check(struct cluster *cluster, struct cluster_check *check);
 int32_t cluster_post(struct cluster *cluster, const struct member *member, const char *path, const char *body,
                      const struct memories_http_response **response);
 
-/* The member's entry in the leader's list, by its name or, while it has not started, its address; NULL: none. */
+/* The member's entry in the cluster's list, by its name or, while it has not started, its address; NULL: none. */
 json_object *cluster_find_listed(json_object *list, const struct member *member);
 bool cluster_has_learner(json_object *list);
 /* The first one that has served as a member already, whose node runs, and that is not healthy, alarms aside; NULL: none. */

@@ -25,7 +25,7 @@ static int32_t promote(struct cluster *cluster, const struct member *member, jso
 {
     const struct memories_http_response *response;
     const char *body = plugin_format(cluster->call, "{\"ID\":\"%s\"}", json_get_string(entry, "ID"));
-    int32_t code = cluster_post(cluster, cluster->leader, "/v3/cluster/member/promote", body, &response);
+    int32_t code = cluster_post(cluster, cluster->spokesman, "/v3/cluster/member/promote", body, &response);
     if (!code)
         *waiting = said(cluster, member, "gets a vote", response);
     return code;

@@ -173,6 +173,8 @@ static void name_alarms(struct cluster *cluster)
  * For one election timeout after a leader's death the others still name it, and a leader cut off from the rest goes on
  * naming itself. So a leader is a member that names itself, has just served a read that needs a majority (its health
  * check; an alarm fails that too, though it does not end leadership), and has the highest term of those.
+ *
+ * A leader that only its peers reach leads all the same; members pass on to it what they are asked.
  */
 static void find_leader(struct cluster *cluster)
 {
@@ -184,9 +186,12 @@ static void find_leader(struct cluster *cluster)
             cluster->leader = member;
     }
     cluster->agreed = cluster->leader != NULL;
+    cluster->spokesman = cluster->leader;
     for (size_t i = 0; i < cluster->count; i++) {
         const struct member *member = &cluster->members[i];
         cluster->healthy += member->healthy;
+        if (!cluster->spokesman && member->healthy && !member->learner)
+            cluster->spokesman = member;
         if (cluster->leader && member->healthy)
             cluster->agreed &= member->leader == cluster->leader->id && member->term == cluster->leader->term;
     }
@@ -324,15 +329,15 @@ int32_t cluster_add_learner(struct cluster *cluster, const struct member *member
                             const struct memories_http_response **response)
 {
     const char *body = plugin_format(cluster->call, "{\"peerURLs\":[\"%s\"],\"isLearner\":true}", member->peer_url);
-    return cluster_post(cluster, cluster->leader, "/v3/cluster/member/add", body, response);
+    return cluster_post(cluster, cluster->spokesman, "/v3/cluster/member/add", body, response);
 }
 
 int32_t cluster_check(struct cluster *cluster, struct cluster_check *check)
 {
     /* Deleting a key that is not there ("\0memories") goes through Raft like every write, and leaves no trace. */
     const struct memories_http_request requests[] = {
-        request_to(cluster, cluster->leader, "/v3/kv/deleterange", "{\"key\":\"AG1lbW9yaWVz\"}"),
-        request_to(cluster, cluster->leader, "/v3/cluster/member/list", "{}"),
+        request_to(cluster, cluster->spokesman, "/v3/kv/deleterange", "{\"key\":\"AG1lbW9yaWVz\"}"),
+        request_to(cluster, cluster->spokesman, "/v3/cluster/member/list", "{}"),
     };
     const struct memories_http_response *responses[ARRAY_COUNT(requests)];
     *check = (struct cluster_check){ 0 };

@@ -121,7 +121,7 @@ static int32_t let_go(struct release *release, const struct member *member, json
         return code;
     }
     const struct memories_http_response *response;
-    int32_t code = cluster_post(cluster, cluster->leader, "/v3/cluster/member/remove",
+    int32_t code = cluster_post(cluster, cluster->spokesman, "/v3/cluster/member/remove",
                                 plugin_format(cluster->call, "{\"ID\":\"%s\"}", json_get_string(entry, "ID")), &response);
     if (!code && response->status != 200 && response->status != 404)
         wait_on(release, member->name, response);
@@ -135,13 +135,13 @@ static int32_t take_step(struct release *release)
 {
     struct cluster *cluster = &release->cluster;
     const struct memories_http_response *response;
-    int32_t code = cluster_post(cluster, cluster->leader, "/v3/cluster/member/list", "{}", &response);
+    int32_t code = cluster_post(cluster, cluster->spokesman, "/v3/cluster/member/list", "{}", &response);
     if (code)
         return code;
     AUTO_JSON json_object *answer = response->status == 200 ? json_tokener_parse(response->body) : NULL;
     json_object *list = json_get_array(answer, "members");
     if (!list) {
-        wait_on(release, cluster->leader->name, response);
+        wait_on(release, cluster->spokesman->name, response);
         return MEMORIES_OK;
     }
     for (size_t i = 0; !code && !release->waiting && i < cluster->count; i++)
@@ -191,9 +191,11 @@ int32_t consensus_release(struct memories_call *call, const char *request)
     release.leaving = json_get_array(release.cluster.request, "leaving");
     if (json_get_bool(release.cluster.request, "check", false))
         code = check(&release);
-    else if (!release.cluster.leader)
+    else if (!release.cluster.spokesman)
         release.waiting = "waiting for a leader";
+    else if (release.cluster.leader && is_leaving(&release, release.cluster.leader->name))
+        code = hand_over(&release);
     else
-        code = is_leaving(&release, release.cluster.leader->name) ? hand_over(&release) : take_step(&release);
+        code = take_step(&release);
     return code ? code : answer(&release);
 }

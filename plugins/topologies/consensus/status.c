@@ -106,7 +106,7 @@ int32_t consensus_converge(struct memories_call *call, const char *request)
         return wait_on(&cluster, "waiting for the members to start", too_early_ms);
     if (!code)
         code = cluster_ask(&cluster);
-    if (!code && cluster.leader)
+    if (!code && cluster.spokesman)
         code = cluster_check(&cluster, &check);
     if (!code && !check.difference)
         code = cluster_join(&cluster, &check, &joining);
@@ -210,6 +210,10 @@ static struct judgement judge(struct cluster *cluster)
     if (cluster->leader)
         return (struct judgement){ "degraded", cluster_keep(cluster, plugin_format(call, "%s; %s: %s", healthy,
                                                                                    problem->name, problem->problem)) };
+    if (cluster->healthy >= needed && problem)
+        return (struct judgement){ "degraded", cluster_keep(cluster, plugin_format(call, "%s; %s: %s; no leader answers",
+                                                                                   healthy, problem->name,
+                                                                                   problem->problem)) };
     if (cluster->healthy >= needed)
         return (struct judgement){ "degraded", "the members are electing a leader" };
     const char *id = cluster->deployment;
