@@ -89,6 +89,8 @@ int32_t cluster_post(struct cluster *cluster, const struct member *member, const
 
 /* The member's entry in the cluster's list, by its name or, while it has not started, its address; NULL: none. */
 json_object *cluster_find_listed(json_object *list, const struct member *member);
+/* The one that has been announced and does not answer, though its node runs; NULL: none. */
+const struct member *cluster_find_late(const struct cluster *cluster, json_object *list);
 bool cluster_has_learner(json_object *list);
 /* The first one that has served as a member already, whose node runs, and that is not healthy, alarms aside; NULL: none. */
 const struct member *cluster_find_fallen(const struct cluster *cluster, json_object *list);

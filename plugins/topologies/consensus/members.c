@@ -308,6 +308,17 @@ const struct member *cluster_find_fallen(const struct cluster *cluster, json_obj
     return NULL;
 }
 
+const struct member *cluster_find_late(const struct cluster *cluster, json_object *list)
+{
+    for (size_t i = 0; i < cluster->count; i++) {
+        const struct member *member = &cluster->members[i];
+        if (!member->healthy && can_ask(member) &&
+            json_get_bool(cluster_find_listed(list, member), "isLearner", false))
+            return member;
+    }
+    return NULL;
+}
+
 bool cluster_has_learner(json_object *list)
 {
     for (size_t i = 0; i < json_count(list); i++)

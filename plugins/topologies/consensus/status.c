@@ -15,6 +15,8 @@
  * long, and of which there has been nothing new for a moment (one that starts and fails again and again makes some), needs
  * somebody to look after it. */
 #define PATIENCE_MS 120000
+/* The machine of a new one boots first, and installs etcd. */
+#define LATE_PATIENCE_MS 300000
 #define NOTHING_NEW_MS 8000
 
 /* A cluster forms within a second; what takes longer is watched more calmly. */
@@ -77,21 +79,29 @@ static int32_t fail_on_difference(const struct cluster *cluster, const char *dif
                        "the running cluster has other members than asked for: %s", difference);
 }
 
-static bool has_lost_patience(const struct cluster *cluster)
+/* Who keeps the others waiting for too long; NULL: nobody. */
+static const struct member *find_hopeless(const struct cluster *cluster, json_object *list, const char **what)
 {
-    return json_get_int(cluster->request, "elapsed_ms", 0) >= PATIENCE_MS &&
-           json_get_int(cluster->request, "waiting_ms", 0) >= NOTHING_NEW_MS;
+    int64_t elapsed_ms = json_get_int(cluster->request, "elapsed_ms", 0);
+    if (json_get_int(cluster->request, "waiting_ms", 0) < NOTHING_NEW_MS)
+        return NULL;
+    *what = "come back";
+    const struct member *member = elapsed_ms >= PATIENCE_MS ? cluster_find_fallen(cluster, list) : NULL;
+    if (member || elapsed_ms < LATE_PATIENCE_MS)
+        return member;
+    *what = "come to join";
+    return cluster_find_late(cluster, list);
 }
 
-static int32_t fail_on_fallen(const struct cluster *cluster, const struct member *member)
+static int32_t fail_on_hopeless(const struct cluster *cluster, const struct member *member, const char *what)
 {
     const char *id = cluster->deployment;
     return plugin_fail(cluster->call, MEMORIES_FAILED, NULL,
                        plugin_format(cluster->call,
-                                     "look why with: memories logs %s --node %s; if it can't come back by itself, make it "
+                                     "look why with: memories logs %s --node %s; if it can't do so by itself, make it "
                                      "anew with: memories heal %s --node %s",
                                      id, member->name, id, member->name),
-                       "%s, a member of %s, does not come back: %s", member->name, id, member->problem);
+                       "%s, a member of %s, does not %s: %s", member->name, id, what, member->problem);
 }
 
 int32_t consensus_converge(struct memories_call *call, const char *request)
@@ -99,7 +109,8 @@ int32_t consensus_converge(struct memories_call *call, const char *request)
     AUTO_CLUSTER struct cluster cluster;
     struct cluster_check check = { 0 };
     const char *joining = NULL;
-    const struct member *fallen = NULL;
+    const char *what = NULL;
+    const struct member *hopeless = NULL;
     int32_t code = cluster_read(&cluster, call, request);
     int64_t too_early_ms = code ? 0 : too_early(&cluster);
     if (too_early_ms)
@@ -110,8 +121,8 @@ int32_t consensus_converge(struct memories_call *call, const char *request)
         code = cluster_check(&cluster, &check);
     if (!code && !check.difference)
         code = cluster_join(&cluster, &check, &joining);
-    if (!code && has_lost_patience(&cluster))
-        fallen = cluster_find_fallen(&cluster, check.list);
+    if (!code)
+        hopeless = find_hopeless(&cluster, check.list, &what);
     json_object_put(check.answer);
     if (code)
         return code;
@@ -119,8 +130,8 @@ int32_t consensus_converge(struct memories_call *call, const char *request)
         return plugin_no_memory(call);
     if (check.difference)
         return fail_on_difference(&cluster, check.difference);
-    if (fallen)
-        return fail_on_fallen(&cluster, fallen);
+    if (hopeless)
+        return fail_on_hopeless(&cluster, hopeless, what);
     if (joining)
         return wait_on(&cluster, joining, poll_after_ms(&cluster));
     const struct member *waiting = first_problem(&cluster);
