@@ -161,6 +161,7 @@ struct executor {
     _Atomic size_t finished; /* operations */
     uint32_t units_released;
     uint32_t *unit_left; /* operations not done, by unit */
+    bool adds_nodes;
     bool failing;
     memories_error *error;
     pthread_mutex_t lock; /* guards `completed` */
@@ -1010,10 +1011,12 @@ static int release_units(struct executor *executor)
     if (executor->units_released == executor->plan->unit_count || executor->failing || is_cancelled(engine) ||
         !units_are_done(executor))
         return 0;
-    /* What else is under way, a node that is added, say, could not become ready while the gate looks at the whole. */
-    if (executor->units_released && (executor->running || has_open_tasks(executor)))
+    /* A node that is added finds the others at rest: they take it in first. */
+    bool is_gated = executor->units_released || executor->adds_nodes;
+    /* What else is under way could not become ready while the gate looks at the whole. */
+    if (is_gated && (executor->running || has_open_tasks(executor)))
         return 0;
-    if (executor->units_released && engine->gate && engine->gate(engine->user_data, &executor->error)) {
+    if (is_gated && engine->gate && engine->gate(engine->user_data, &executor->error)) {
         executor->failing = true;
         return 0;
     }
@@ -1071,6 +1074,7 @@ static int prepare_tasks(struct executor *executor, json_object *recorded, memor
         task->waits_for = operation->wait_count;
         task->state = operation->wait_count ? TASK_WAITING : TASK_READY;
         task->held = operation->unit > executor->units_released;
+        executor->adds_nodes |= operation->kind == OPERATION_CREATE && operation->node && !operation->remakes;
         task->outputs = json_ref(operation->outputs);
         task->sought = task->outputs ? NULL : operation->made_of;
         task->group = recorded_group(executor->engine, operation);

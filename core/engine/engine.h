@@ -36,7 +36,8 @@ struct engine {
     void *user_data;
     /* Looks at each plan before it is run, and may refuse it. May be NULL. */
     int (*inspect)(const struct plan *plan, void *user_data, memories_error **error);
-    /* Between groups of changed nodes when max_unavailable is set: waits until the whole works again. May be NULL. */
+    /* Between groups of changed nodes when max_unavailable is set, and before the first when nodes are added: waits until the
+     * whole works again. May be NULL. */
     int (*gate)(void *user_data, memories_error **error);
     uint32_t max_unavailable; /* nodes updated or replaced at one time; 0: no limit */
     int64_t timeout_ms; /* for one operation; 0: what the provider says of its type */

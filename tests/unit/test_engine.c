@@ -723,7 +723,7 @@ static int count_pending(void *user_data, memories_error **error)
     (void)user_data;
     (void)error;
     pending_at_gate += strcmp(recorded_state("node/3"), "ready") != 0;
-    turns.gates++;
+    turns.changed_at_gate[turns.gates++] = cloud_find("node/0")->size;
     return 0;
 }
 
@@ -743,8 +743,11 @@ START_TEST(the_whole_is_judged_when_nothing_is_under_way)
     wish.nodes = 4;
     run(&wish, false);
     expect_world(&wish, false);
-    ck_assert_int_eq(turns.gates, 2);
+    ck_assert_int_eq(turns.gates, 3);
     ck_assert_int_eq(pending_at_gate, 0);
+    /* It is taken in before the others have their turns. */
+    ck_assert_int_eq(turns.changed_at_gate[0], 1);
+    ck_assert_int_eq(turns.changed_at_gate[1], 9);
 }
 END_TEST
 
