@@ -427,25 +427,29 @@ END_TEST
 #define SERVED_LIST LIST(SERVED(ID1, "node1") "," SERVED(ID2, "node2") "," SERVED(ID3, "node3"))
 
 static const struct {
+    const char *reason;
     const char *list;
     int elapsed_ms;
     int waiting_ms;
     bool leads; /* it does, and only its peers reach it */
     const char *what; /* NULL: it is waited for */
 } patience[] = {
-    { SERVED_LIST, 120000, 8000, false, "come back" },
-    { SERVED_LIST, 120000, 8000, true, "come back" },
-    { SERVED_LIST, 119999, 119999, false, NULL },
-    { SERVED_LIST, 120000, 7999, false, NULL }, /* something moves */
-    { FULL_LIST, 500000, 500000, false, NULL }, /* its machine may be slow to come */
-    { LIST(SERVED(ID1, "node1") "," SERVED(ID2, "node2") "," ANNOUNCED(ID3, "127.9.0.3")), 300000, 8000, false,
+    { "resume", SERVED_LIST, 120000, 8000, false, "come back" },
+    { "resume", SERVED_LIST, 120000, 8000, true, "come back" },
+    { "resume", SERVED_LIST, 119999, 119999, false, NULL },
+    { "resume", SERVED_LIST, 120000, 7999, false, NULL }, /* something moves */
+    { "start", SERVED_LIST, 299999, 8000, false, NULL }, /* machines boot */
+    { "start", SERVED_LIST, 300000, 8000, false, "come back" },
+    { "resume", FULL_LIST, 500000, 500000, false, NULL }, /* its machine may be slow to come */
+    { "start", LIST(SERVED(ID1, "node1") "," SERVED(ID2, "node2") "," ANNOUNCED(ID3, "127.9.0.3")), 300000, 8000, false,
       "come to join" },
-    { LIST(SERVED(ID1, "node1") "," SERVED(ID2, "node2") "," ANNOUNCED(ID3, "127.9.0.3")), 299999, 8000, false, NULL },
+    { "scale", LIST(SERVED(ID1, "node1") "," SERVED(ID2, "node2") "," ANNOUNCED(ID3, "127.9.0.3")), 299999, 8000, false,
+      NULL },
 };
 
-static char *request_after(const char *states, int elapsed_ms, int waiting_ms)
+static char *request_after(const char *reason, const char *states, int elapsed_ms, int waiting_ms)
 {
-    char *request = request_for(states, "start", elapsed_ms);
+    char *request = request_for(states, reason, elapsed_ms);
     sprintf(request + strlen(request) - 1, ",\"waiting_ms\":%d}", waiting_ms);
     return request;
 }
@@ -456,7 +460,7 @@ START_TEST(a_member_that_does_not_come_back_is_not_waited_for_without_end)
     static const struct script cut_off[] = { GOOD(FOLLOWS(ID1, ID3, "2")), GOOD(FOLLOWS(ID2, ID3, "2")), DOWN };
     stage.nodes = patience[_i].leads ? cut_off : nodes;
     stage.list.body = patience[_i].list;
-    char *request = request_after("ready ready ready", patience[_i].elapsed_ms, patience[_i].waiting_ms);
+    char *request = request_after(patience[_i].reason, "ready ready ready", patience[_i].elapsed_ms, patience[_i].waiting_ms);
     ck_assert_int_eq(ops->converge(call, request), patience[_i].what ? MEMORIES_FAILED : MEMORIES_OK);
     if (!patience[_i].what)
         return;
@@ -478,7 +482,7 @@ START_TEST(a_full_database_or_a_node_under_way_is_waited_for)
     static const struct script whole[] = { WHOLE };
     stage.nodes = _i ? whole : full;
     stage.list.body = SERVED_LIST;
-    ck_assert_int_eq(ops->converge(call, request_after(_i ? "pending ready ready" : "ready ready ready", 200000, 200000)),
+    ck_assert_int_eq(ops->converge(call, request_after("resume", _i ? "pending ready ready" : "ready ready ready", 200000, 200000)),
                      MEMORIES_OK);
     ck_assert(!json_get_bool(fake_call_result(call), "done", true));
 }

@@ -11,11 +11,10 @@
 /* What etcd takes from its start to its listener. */
 #define LISTENS_AFTER_MS 100
 
-/* A member that has served before comes back within seconds, or with its machine within a minute. One that has not after so
- * long, and of which there has been nothing new for a moment (one that starts and fails again and again makes some), needs
- * somebody to look after it. */
+/* A member that has served before comes back within seconds. One that has not after so long, and of which there has been
+ * nothing new for a moment (one that starts and fails again and again makes some), needs somebody to look after it. */
 #define PATIENCE_MS 120000
-/* The machine of a new one boots first, and installs etcd. */
+/* When all were off the machines boot first; that of a new one also installs etcd. */
 #define LATE_PATIENCE_MS 300000
 #define NOTHING_NEW_MS 8000
 
@@ -85,8 +84,11 @@ static const struct member *find_hopeless(const struct cluster *cluster, json_ob
     int64_t elapsed_ms = json_get_int(cluster->request, "elapsed_ms", 0);
     if (json_get_int(cluster->request, "waiting_ms", 0) < NOTHING_NEW_MS)
         return NULL;
+    const char *reason = json_get_string(cluster->request, "reason");
+    bool boots = reason && !strcmp(reason, "start");
     *what = "come back";
-    const struct member *member = elapsed_ms >= PATIENCE_MS ? cluster_find_fallen(cluster, list) : NULL;
+    const struct member *member =
+        elapsed_ms >= (boots ? LATE_PATIENCE_MS : PATIENCE_MS) ? cluster_find_fallen(cluster, list) : NULL;
     if (member || elapsed_ms < LATE_PATIENCE_MS)
         return member;
     *what = "come to join";
