@@ -453,6 +453,58 @@ START_TEST(a_worker_that_is_counted_as_down_for_a_minute_joins_anew)
 }
 END_TEST
 
+/* "connection refused", then "connection reset", and so on: what is waited for is the same. */
+START_TEST(an_engine_that_stays_silent_is_an_error_in_the_end)
+{
+    swarmed_open_formed(3, 2, NO_SERVICES);
+    swarmed_reason = "heal";
+    fake_engine("worker-2")->silence = "connection reset";
+    expect_wait("4 of 5 engines answer; waiting for worker-2: connection reset");
+    fake_engine("worker-2")->silence = "connection refused";
+    swarmed_waiting_ms = 119999;
+    expect_wait("4 of 5 engines answer; waiting for worker-2: connection reset");
+    swarmed_waiting_ms = 120000;
+    expect_error(MEMORIES_FAILED, "worker-2",
+                 "the engine of worker-2 does not answer, although the node runs: connection refused",
+                 "make it anew: memories heal swarmed-local-20260225-123456 --node worker-2; its last words: memories logs "
+                 "swarmed-local-20260225-123456");
+    /* After a start all engines have to come up first. */
+    swarmed_reason = "start";
+    expect_wait("4 of 5 engines answer; waiting for worker-2: connection reset");
+    /* Then another one is waited for. */
+    swarmed_reason = "heal";
+    fake_engine("manager-2")->silence = "connection refused";
+    expect_wait("3 of 5 engines answer; waiting for manager-2: connection refused");
+    expect_log("");
+}
+END_TEST
+
+START_TEST(a_new_engine_may_take_its_time)
+{
+    swarmed_open_formed(1, 2, NO_SERVICES);
+    swarmed_reason = "scale";
+    fake_engine("worker-2")->silence = "connection refused";
+    json_object_array_del_idx(fake_swarm.nodes, 2, 1);
+    expect_wait("2 of 3 engines answer; waiting for worker-2: connection refused");
+    swarmed_waiting_ms = 500000;
+    expect_wait("2 of 3 engines answer; waiting for worker-2: connection refused");
+}
+END_TEST
+
+/* Nobody can let it go: but its data are there, and may do with another process. */
+START_TEST(an_only_manager_that_stays_silent_is_to_be_started_again)
+{
+    swarmed_open_formed(1, 1, NO_SERVICES);
+    fake_engine("manager-1")->silence = "connection refused";
+    expect_wait("1 of 2 engines answer; waiting for manager-1: connection refused");
+    swarmed_waiting_ms = 120000;
+    expect_error(MEMORIES_FAILED, "manager-1",
+                 "the engine of manager-1 does not answer, although the node runs: connection refused",
+                 "end it and start it again: memories stop swarmed-local-20260225-123456, then memories start "
+                 "swarmed-local-20260225-123456; its last words: memories logs swarmed-local-20260225-123456");
+}
+END_TEST
+
 START_TEST(managers_that_are_not_reachable_are_waited_for)
 {
     swarmed_open_formed(3, 1, NO_SERVICES);
@@ -909,6 +961,9 @@ int main(void)
     tcase_add_test(test_case, a_drained_node_stays_drained);
     tcase_add_test(test_case, a_manager_that_hangs_is_an_error_in_the_end);
     tcase_add_loop_test(test_case, a_worker_that_is_counted_as_down_for_a_minute_joins_anew, 0, 2);
+    tcase_add_test(test_case, an_engine_that_stays_silent_is_an_error_in_the_end);
+    tcase_add_test(test_case, a_new_engine_may_take_its_time);
+    tcase_add_test(test_case, an_only_manager_that_stays_silent_is_to_be_started_again);
     tcase_add_test(test_case, managers_that_are_not_reachable_are_waited_for);
     tcase_add_test(test_case, an_election_is_waited_for);
     tcase_add_test(test_case, an_image_is_loaded_once_and_only_where_it_is_lacking);

@@ -18,7 +18,7 @@
 /* An engine that runs finds its managers again within seconds. A worker that has not by then joins anew: should it have
  * come at the very moment at which they gave it up, SwarmKit takes its heartbeats for ever, and never calls it ready. */
 #define REJOIN_MS 60000
-/* A manager hangs. */
+/* A manager hangs; or an engine does not answer, and supervisors have started it anew often enough. */
 #define LOST_MS 120000
 /* A node that joins gets its entry first, and tells its name within seconds. */
 #define NAMELESS_MS 10000
@@ -58,6 +58,48 @@ static int32_t check_engine(struct swarm *swarm, const struct swarm_node *node)
     return MEMORIES_OK;
 }
 
+/* Why an engine is silent may be told in other words each time (refused, reset, too late); it is one and the same wait. */
+static void wait_for_engine(struct swarm *swarm, const struct swarm_node *silent, size_t answering, size_t wanted)
+{
+    const char *before = json_get_string(swarm->request, "waiting_for");
+    const char *wait =
+        plugin_format(swarm->call, "%zu of %zu engines answer; waiting for %s: ", answering, wanted, silent->name);
+    if (before && wait && !strncmp(before, wait, strlen(wait)))
+        swarm_wait(swarm, "%s", before);
+    else
+        swarm_wait(swarm, "%s%s", swarm_keep(swarm, wait), silent->problem);
+}
+
+static bool is_in_swarm(const struct swarm *swarm)
+{
+    for (size_t i = 0; i < swarm->count; i++)
+        if (is_state(&swarm->nodes[i], "active"))
+            return true;
+    return false;
+}
+
+/* An engine that has been in the swarm is installed, and its machine runs. A new one may take its time, as all may after a
+ * start. */
+static int32_t give_up(struct swarm *swarm, const struct swarm_node *silent)
+{
+    bool is_starting = strcmp(silent->state, "ready") != 0 || (swarm->reason && !strcmp(swarm->reason, "start"));
+    if (swarm_waits_for_ms(swarm) < LOST_MS || is_starting || !is_in_swarm(swarm))
+        return MEMORIES_OK;
+    int32_t code = swarm->manager ? swarm_read(swarm) : MEMORIES_OK;
+    bool is_led = swarm->manager && !swarm->problem;
+    if (code || (is_led ? !silent->listed : !wants_manager(silent)))
+        return code;
+    const char *id = swarm->deployment;
+    const char *hint =
+        is_led ? plugin_format(swarm->call, "make it anew: memories heal %s --node %s; its last words: memories logs %s",
+                               id, silent->name, id)
+               : plugin_format(swarm->call, "end it and start it again: memories stop %s, then memories start %s; its last "
+                                            "words: memories logs %s",
+                               id, id, id);
+    return plugin_fail(swarm->call, MEMORIES_FAILED, silent->name, hint,
+                       "the engine of %s does not answer, although the node runs: %s", silent->name, silent->problem);
+}
+
 static int32_t await_engines(struct swarm *swarm)
 {
     size_t wanted = 0, answering = 0;
@@ -73,10 +115,10 @@ static int32_t await_engines(struct swarm *swarm)
         answering += node->swarm_state != NULL;
         silent = silent || node->swarm_state ? silent : node;
     }
-    if (silent)
-        swarm_wait(swarm, "%zu of %zu engines answer; waiting for %s: %s", answering, wanted, silent->name,
-                   silent->problem);
-    return MEMORIES_OK;
+    if (!silent)
+        return MEMORIES_OK;
+    wait_for_engine(swarm, silent, answering, wanted);
+    return give_up(swarm, silent);
 }
 
 /* ---- a swarm ---- */
