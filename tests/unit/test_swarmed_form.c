@@ -54,9 +54,9 @@ START_TEST(a_swarm_is_formed_step_by_step)
     fake_engine("worker-2")->silence = NULL;
     expect_step("the swarm begins on manager-1", "init manager-1\n");
     /* Workers all at once, managers one after the other, each with what it will run. */
-    expect_step("1 of 5 nodes are in the swarm",
+    expect_step("1 of 5 nodes are in the swarm; waiting for manager-2",
                 "load manager-2, load worker-1, load worker-2\njoin manager-2, join worker-1, join worker-2\n");
-    expect_step("4 of 5 nodes are in the swarm", "load manager-3\njoin manager-3\n");
+    expect_step("4 of 5 nodes are in the swarm; waiting for manager-3", "load manager-3\njoin manager-3\n");
     expect_step("3 services are made", "load manager-1\nnetwork memories\n"
                                        "create memories-api, create memories-worker, create memories-db\n");
     expect_step("0 of 1 tasks of service memories-db run", "");
@@ -111,10 +111,10 @@ START_TEST(a_manager_under_way_holds_up_managers_only)
     swarmed_open(3, 2, NO_SERVICES);
     fake_swarm.joins_take = 2;
     expect_step("the swarm begins on manager-1", "init manager-1\n");
-    expect_step("1 of 5 nodes are in the swarm", "join manager-2, join worker-1, join worker-2\n");
+    expect_step("1 of 5 nodes are in the swarm; waiting for manager-2", "join manager-2, join worker-1, join worker-2\n");
     fake_swarm.joins_take = 1;
     fake_swarm_pass();
-    expect_step("4 of 5 nodes are in the swarm", "join manager-3\n");
+    expect_step("4 of 5 nodes are in the swarm; waiting for manager-3", "join manager-3\n");
     swarmed_until_done(swarmed->converge, 5);
     expect_log("");
 }
@@ -125,9 +125,9 @@ START_TEST(a_pending_manager_is_waited_for)
     swarmed_open(3, 1, NO_SERVICES);
     expect_step("the swarm begins on manager-1", "init manager-1\n");
     fake_swarm.joins_take = 9;
-    expect_step("1 of 4 nodes are in the swarm", "join manager-2, join worker-1\n");
-    expect_step("1 of 4 nodes are in the swarm", "");
-    expect_step("1 of 4 nodes are in the swarm", "");
+    expect_step("1 of 4 nodes are in the swarm; waiting for manager-2", "join manager-2, join worker-1\n");
+    expect_step("1 of 4 nodes are in the swarm; waiting for manager-2", "");
+    expect_step("1 of 4 nodes are in the swarm; waiting for manager-2", "");
 }
 END_TEST
 
@@ -140,12 +140,13 @@ START_TEST(a_failed_join_is_left_and_begun_again)
     engine->is_manager = false;
     engine->complaint = "context deadline exceeded";
     fake_swarm_pass(); /* the managers see that nobody is behind the entry */
-    char left[32], joined[32];
+    char left[32], joined[32], wait[128];
     snprintf(left, sizeof left, "leave %s\n", engine->name);
     snprintf(joined, sizeof joined, "join %s\n", engine->name);
-    expect_step("5 of 6 nodes are in the swarm", left);
+    snprintf(wait, sizeof wait, "5 of 6 nodes are in the swarm; waiting for %s: context deadline exceeded", engine->name);
+    expect_step(wait, left);
     engine->complaint = NULL;
-    expect_step("5 of 6 nodes are in the swarm", joined);
+    expect_step(wait, joined);
     swarmed_until_done(swarmed->converge, 5); /* and the entry that it had is forgotten */
     ck_assert_uint_eq(fake_listed_count(engine->name), 1);
 }
@@ -207,10 +208,35 @@ START_TEST(a_refused_join_is_tried_again)
     swarmed_open(1, 2, NO_SERVICES);
     expect_step("the swarm begins on manager-1", "init manager-1\n");
     fake_swarm_refuse("join worker-1", 500, "Timeout was reached before node joined");
-    expect_step("worker-1 joins: HTTP status 500: Timeout was reached before node joined",
+    expect_step("1 of 3 nodes are in the swarm; waiting for worker-1: HTTP status 500: Timeout was reached before node joined",
                 "join worker-1, join worker-2\n");
-    expect_step("2 of 3 nodes are in the swarm", "join worker-1\n");
+    expect_step("2 of 3 nodes are in the swarm; waiting for worker-1", "join worker-1\n");
     swarmed_until_done(swarmed->converge, 2);
+}
+END_TEST
+
+/* It is refused, leaves, and tries again, in which nothing is said: all of it is one wait. */
+START_TEST(a_node_that_does_not_get_in_is_an_error_in_the_end)
+{
+    static const char wait[] =
+        "2 of 3 nodes are in the swarm; waiting for worker-2: HTTP status 503: Timeout was reached before node joined";
+    swarmed_open_formed(1, 2, NO_SERVICES);
+    swarmed_reason = "scale";
+    struct fake_engine *engine = fake_engine("worker-2");
+    engine->state = "inactive";
+    fake_swarm_refuse("join worker-2", 503, "Timeout was reached before node joined");
+    expect_wait(wait);
+    engine->state = "pending";
+    swarmed_waiting_ms = 179999;
+    expect_wait(wait);
+    swarmed_waiting_ms = 180000;
+    expect_error(MEMORIES_FAILED, "worker-2",
+                 "worker-2 does not get into the swarm: HTTP status 503: Timeout was reached before node joined",
+                 "let the nodes reach each other at 2377/tcp and at 7946/tcp and udp, then: memories resume "
+                 "swarmed-local-20260225-123456");
+    swarmed_reason = "start";
+    expect_wait(wait);
+    expect_log("join worker-2\n");
 }
 END_TEST
 
@@ -318,7 +344,7 @@ START_TEST(entries_of_lost_nodes_are_waited_for_until_they_are_missed)
     engine->state = "inactive";
     fake_swarm_pass();
     ck_assert(!json_set_string(json_get_object(former, "Status"), "State", "unknown"));
-    expect_step("4 of 5 nodes are in the swarm", "join worker-1\n");
+    expect_step("4 of 5 nodes are in the swarm; waiting for worker-1", "join worker-1\n");
     fake_swarm_pass();
     ck_assert(!json_set_string(json_get_object(former, "Status"), "State", "unknown"));
     expect_step("waiting for the managers to miss the former worker-1", "");
@@ -945,6 +971,7 @@ int main(void)
     tcase_add_loop_test(test_case, an_entry_without_a_name_is_forgotten_in_the_end, 0, 2);
     tcase_add_test(test_case, a_node_whose_name_is_not_known_yet_is_waited_for);
     tcase_add_test(test_case, a_refused_join_is_tried_again);
+    tcase_add_test(test_case, a_node_that_does_not_get_in_is_an_error_in_the_end);
     tcase_add_test(test_case, tokens_that_are_not_told_are_waited_for);
     tcase_add_test(test_case, a_locked_swarm_is_an_error);
     tcase_add_loop_test(test_case, an_engine_that_is_too_old_is_an_error, 0, 2);
