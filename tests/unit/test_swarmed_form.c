@@ -754,12 +754,28 @@ START_TEST(an_update_that_fails_is_an_error)
     fake_swarm.failure = "starting container failed: exec: \"/web\": not found";
     swarmed_plan(1, 2, "'services':[{'name':'web','image':'web:2','replicas':2}]");
     expect_step("1 services are made", "update web\n");
+    swarmed_elapsed_ms = 5000;
     expect_step("0 of 2 tasks of service web run", "");
     expect_error(
         MEMORIES_FAILED, "web",
         "the update of service web has stopped at its first failure: starting container failed: exec: \"/web\": "
         "not found",
         "correct the service's configuration and update again");
+    expect_log("");
+    /* What made it fail may be gone by then. Other commands do not risk one more task. */
+    static const char wait[] = "0 of 2 tasks of service web run: starting container failed: exec: \"/web\": not found";
+    fake_swarm.now_ms += 60000;
+    swarmed_elapsed_ms = 0;
+    swarmed_reason = "heal";
+    expect_step(wait, "");
+    swarmed_reason = _i ? "update" : "resume";
+    fake_swarm.failing = NULL;
+    expect_step(wait, "update web\n");
+    swarmed_elapsed_ms = 5000;
+    fake_swarm.now_ms += 5000;
+    swarmed_until_done(swarmed->converge, 5);
+    ck_assert_uint_eq(fake_running("web"), 2);
+    expect_log("");
 }
 END_TEST
 
@@ -1005,7 +1021,7 @@ int main(void)
     tcase_add_test(test_case, a_service_that_docker_refuses_is_an_error);
     tcase_add_test(test_case, a_network_that_can_not_be_made_is_tried_again);
     tcase_add_test(test_case, an_update_is_waited_for);
-    tcase_add_test(test_case, an_update_that_fails_is_an_error);
+    tcase_add_loop_test(test_case, an_update_that_fails_is_an_error, 0, 2);
     tcase_add_test(test_case, a_service_that_always_fails_is_an_error_after_a_while);
     tcase_add_test(test_case, a_network_that_is_stuck_is_named_with_its_node);
     tcase_add_test(test_case, nodes_that_come_back_bring_failed_tasks);
