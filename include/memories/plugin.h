@@ -279,7 +279,8 @@ struct memories_topology_ops {
     /* R  Config to spec. Pure: same request, same result, no I/O. request: {"deployment", "config"}. */
     int32_t (*plan)(struct memories_call *call, const char *request);
 
-    /* o  One step towards a working whole, after its nodes run. request: {"deployment", "spec", "nodes", "reason"}.
+    /* o  One step towards a working whole, after its nodes run. request: {"deployment", "spec", "nodes", "reason",
+     *    "elapsed_ms", and the last answer's message with its age: "waiting_for", "waiting_ms"}.
      *    Result: {"done": false, "message", "poll_after_ms"} and the core calls again, or
      *    {"done": true, "result": {the fields that deploy returns}}. Never blocks longer than one round of requests. */
     int32_t (*converge)(struct memories_call *call, const char *request);

@@ -114,6 +114,7 @@ equal "$out" "Healed deployment swarmed-local-20260225-123456: running"
 autoscale() {
     scenario=$1 last=$2
     shift 2
+    rm -f "$test_dir/out" # what stands in it already is not of this one
     "$m" autoscale "$scenario" "$@" >"$test_dir/out" 2>"$test_dir/err" &
     pid=$!
     wait_until 10 grep -q -e "$last" "$test_dir/out"
