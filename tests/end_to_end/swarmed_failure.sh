@@ -141,7 +141,7 @@ breaks_off() { [ "$(pick "$listed.count('manager-3=')" "$(engine manager-1 /node
 wait_until 60 breaks_off
 way_to_third -D
 wait "$heal" || fail "heal: $(cat "$test_dir/heal")"
-contains "$(cat "$test_dir/heal")" "manager-3 joins: "
+contains "$(cat "$test_dir/heal")" "waiting for manager-3: HTTP status 500: "
 wait_until 60 is_whole
 equal "$(pick "$listed" "$(engine manager-1 /nodes)")" "$all_of_them"
 equal "$(id_of manager-1)" "$first"

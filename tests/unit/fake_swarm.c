@@ -727,6 +727,7 @@ static struct fake_response update_service(struct fake_engine *engine, json_obje
     if (version != json_get_int(json_get_object(service, "Version"), "Index", 0))
         return refuse(engine, 500, "rpc error: code = Unknown desc = update out of sequence");
     ck_assert(!json_set(service, "Spec", json_ref(spec)));
+    json_object_object_del(service, "UpdateStatus");
     touch(service);
     stamp(service);
     return accept_with(engine, NULL);

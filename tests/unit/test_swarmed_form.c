@@ -54,9 +54,9 @@ START_TEST(a_swarm_is_formed_step_by_step)
     fake_engine("worker-2")->silence = NULL;
     expect_step("the swarm begins on manager-1", "init manager-1\n");
     /* Workers all at once, managers one after the other, each with what it will run. */
-    expect_step("1 of 5 nodes are in the swarm",
+    expect_step("1 of 5 nodes are in the swarm; waiting for manager-2",
                 "load manager-2, load worker-1, load worker-2\njoin manager-2, join worker-1, join worker-2\n");
-    expect_step("4 of 5 nodes are in the swarm", "load manager-3\njoin manager-3\n");
+    expect_step("4 of 5 nodes are in the swarm; waiting for manager-3", "load manager-3\njoin manager-3\n");
     expect_step("3 services are made", "load manager-1\nnetwork memories\n"
                                        "create memories-api, create memories-worker, create memories-db\n");
     expect_step("0 of 1 tasks of service memories-db run", "");
@@ -111,10 +111,10 @@ START_TEST(a_manager_under_way_holds_up_managers_only)
     swarmed_open(3, 2, NO_SERVICES);
     fake_swarm.joins_take = 2;
     expect_step("the swarm begins on manager-1", "init manager-1\n");
-    expect_step("1 of 5 nodes are in the swarm", "join manager-2, join worker-1, join worker-2\n");
+    expect_step("1 of 5 nodes are in the swarm; waiting for manager-2", "join manager-2, join worker-1, join worker-2\n");
     fake_swarm.joins_take = 1;
     fake_swarm_pass();
-    expect_step("4 of 5 nodes are in the swarm", "join manager-3\n");
+    expect_step("4 of 5 nodes are in the swarm; waiting for manager-3", "join manager-3\n");
     swarmed_until_done(swarmed->converge, 5);
     expect_log("");
 }
@@ -125,9 +125,9 @@ START_TEST(a_pending_manager_is_waited_for)
     swarmed_open(3, 1, NO_SERVICES);
     expect_step("the swarm begins on manager-1", "init manager-1\n");
     fake_swarm.joins_take = 9;
-    expect_step("1 of 4 nodes are in the swarm", "join manager-2, join worker-1\n");
-    expect_step("1 of 4 nodes are in the swarm", "");
-    expect_step("1 of 4 nodes are in the swarm", "");
+    expect_step("1 of 4 nodes are in the swarm; waiting for manager-2", "join manager-2, join worker-1\n");
+    expect_step("1 of 4 nodes are in the swarm; waiting for manager-2", "");
+    expect_step("1 of 4 nodes are in the swarm; waiting for manager-2", "");
 }
 END_TEST
 
@@ -140,12 +140,13 @@ START_TEST(a_failed_join_is_left_and_begun_again)
     engine->is_manager = false;
     engine->complaint = "context deadline exceeded";
     fake_swarm_pass(); /* the managers see that nobody is behind the entry */
-    char left[32], joined[32];
+    char left[32], joined[32], wait[128];
     snprintf(left, sizeof left, "leave %s\n", engine->name);
     snprintf(joined, sizeof joined, "join %s\n", engine->name);
-    expect_step("5 of 6 nodes are in the swarm", left);
+    snprintf(wait, sizeof wait, "5 of 6 nodes are in the swarm; waiting for %s: context deadline exceeded", engine->name);
+    expect_step(wait, left);
     engine->complaint = NULL;
-    expect_step("5 of 6 nodes are in the swarm", joined);
+    expect_step(wait, joined);
     swarmed_until_done(swarmed->converge, 5); /* and the entry that it had is forgotten */
     ck_assert_uint_eq(fake_listed_count(engine->name), 1);
 }
@@ -207,10 +208,35 @@ START_TEST(a_refused_join_is_tried_again)
     swarmed_open(1, 2, NO_SERVICES);
     expect_step("the swarm begins on manager-1", "init manager-1\n");
     fake_swarm_refuse("join worker-1", 500, "Timeout was reached before node joined");
-    expect_step("worker-1 joins: HTTP status 500: Timeout was reached before node joined",
+    expect_step("1 of 3 nodes are in the swarm; waiting for worker-1: HTTP status 500: Timeout was reached before node joined",
                 "join worker-1, join worker-2\n");
-    expect_step("2 of 3 nodes are in the swarm", "join worker-1\n");
+    expect_step("2 of 3 nodes are in the swarm; waiting for worker-1", "join worker-1\n");
     swarmed_until_done(swarmed->converge, 2);
+}
+END_TEST
+
+/* It is refused, leaves, and tries again, in which nothing is said: all of it is one wait. */
+START_TEST(a_node_that_does_not_get_in_is_an_error_in_the_end)
+{
+    static const char wait[] =
+        "2 of 3 nodes are in the swarm; waiting for worker-2: HTTP status 503: Timeout was reached before node joined";
+    swarmed_open_formed(1, 2, NO_SERVICES);
+    swarmed_reason = "scale";
+    struct fake_engine *engine = fake_engine("worker-2");
+    engine->state = "inactive";
+    fake_swarm_refuse("join worker-2", 503, "Timeout was reached before node joined");
+    expect_wait(wait);
+    engine->state = "pending";
+    swarmed_waiting_ms = 179999;
+    expect_wait(wait);
+    swarmed_waiting_ms = 180000;
+    expect_error(MEMORIES_FAILED, "worker-2",
+                 "worker-2 does not get into the swarm: HTTP status 503: Timeout was reached before node joined",
+                 "let the nodes reach each other at 2377/tcp and at 7946/tcp and udp, then: memories resume "
+                 "swarmed-local-20260225-123456");
+    swarmed_reason = "start";
+    expect_wait(wait);
+    expect_log("join worker-2\n");
 }
 END_TEST
 
@@ -318,7 +344,7 @@ START_TEST(entries_of_lost_nodes_are_waited_for_until_they_are_missed)
     engine->state = "inactive";
     fake_swarm_pass();
     ck_assert(!json_set_string(json_get_object(former, "Status"), "State", "unknown"));
-    expect_step("4 of 5 nodes are in the swarm", "join worker-1\n");
+    expect_step("4 of 5 nodes are in the swarm; waiting for worker-1", "join worker-1\n");
     fake_swarm_pass();
     ck_assert(!json_set_string(json_get_object(former, "Status"), "State", "unknown"));
     expect_step("waiting for the managers to miss the former worker-1", "");
@@ -450,6 +476,58 @@ START_TEST(a_worker_that_is_counted_as_down_for_a_minute_joins_anew)
     ck_assert_int_le(swarmed_until_done(swarmed->converge, 5), 3);
     expect_log("join worker-2\nforget worker-2\n");
     ck_assert_uint_eq(fake_listed_count("worker-2"), 1);
+}
+END_TEST
+
+/* "connection refused", then "connection reset", and so on: what is waited for is the same. */
+START_TEST(an_engine_that_stays_silent_is_an_error_in_the_end)
+{
+    swarmed_open_formed(3, 2, NO_SERVICES);
+    swarmed_reason = "heal";
+    fake_engine("worker-2")->silence = "connection reset";
+    expect_wait("4 of 5 engines answer; waiting for worker-2: connection reset");
+    fake_engine("worker-2")->silence = "connection refused";
+    swarmed_waiting_ms = 119999;
+    expect_wait("4 of 5 engines answer; waiting for worker-2: connection reset");
+    swarmed_waiting_ms = 120000;
+    expect_error(MEMORIES_FAILED, "worker-2",
+                 "the engine of worker-2 does not answer, although the node runs: connection refused",
+                 "make it anew: memories heal swarmed-local-20260225-123456 --node worker-2; its last words: memories logs "
+                 "swarmed-local-20260225-123456");
+    /* After a start all engines have to come up first. */
+    swarmed_reason = "start";
+    expect_wait("4 of 5 engines answer; waiting for worker-2: connection reset");
+    /* Then another one is waited for. */
+    swarmed_reason = "heal";
+    fake_engine("manager-2")->silence = "connection refused";
+    expect_wait("3 of 5 engines answer; waiting for manager-2: connection refused");
+    expect_log("");
+}
+END_TEST
+
+START_TEST(a_new_engine_may_take_its_time)
+{
+    swarmed_open_formed(1, 2, NO_SERVICES);
+    swarmed_reason = "scale";
+    fake_engine("worker-2")->silence = "connection refused";
+    json_object_array_del_idx(fake_swarm.nodes, 2, 1);
+    expect_wait("2 of 3 engines answer; waiting for worker-2: connection refused");
+    swarmed_waiting_ms = 500000;
+    expect_wait("2 of 3 engines answer; waiting for worker-2: connection refused");
+}
+END_TEST
+
+/* Nobody can let it go: but its data are there, and may do with another process. */
+START_TEST(an_only_manager_that_stays_silent_is_to_be_started_again)
+{
+    swarmed_open_formed(1, 1, NO_SERVICES);
+    fake_engine("manager-1")->silence = "connection refused";
+    expect_wait("1 of 2 engines answer; waiting for manager-1: connection refused");
+    swarmed_waiting_ms = 120000;
+    expect_error(MEMORIES_FAILED, "manager-1",
+                 "the engine of manager-1 does not answer, although the node runs: connection refused",
+                 "end it and start it again: memories stop swarmed-local-20260225-123456, then memories start "
+                 "swarmed-local-20260225-123456; its last words: memories logs swarmed-local-20260225-123456");
 }
 END_TEST
 
@@ -676,12 +754,28 @@ START_TEST(an_update_that_fails_is_an_error)
     fake_swarm.failure = "starting container failed: exec: \"/web\": not found";
     swarmed_plan(1, 2, "'services':[{'name':'web','image':'web:2','replicas':2}]");
     expect_step("1 services are made", "update web\n");
+    swarmed_elapsed_ms = 5000;
     expect_step("0 of 2 tasks of service web run", "");
     expect_error(
         MEMORIES_FAILED, "web",
         "the update of service web has stopped at its first failure: starting container failed: exec: \"/web\": "
         "not found",
         "correct the service's configuration and update again");
+    expect_log("");
+    /* What made it fail may be gone by then. Other commands do not risk one more task. */
+    static const char wait[] = "0 of 2 tasks of service web run: starting container failed: exec: \"/web\": not found";
+    fake_swarm.now_ms += 60000;
+    swarmed_elapsed_ms = 0;
+    swarmed_reason = "heal";
+    expect_step(wait, "");
+    swarmed_reason = _i ? "update" : "resume";
+    fake_swarm.failing = NULL;
+    expect_step(wait, "update web\n");
+    swarmed_elapsed_ms = 5000;
+    fake_swarm.now_ms += 5000;
+    swarmed_until_done(swarmed->converge, 5);
+    ck_assert_uint_eq(fake_running("web"), 2);
+    expect_log("");
 }
 END_TEST
 
@@ -893,6 +987,7 @@ int main(void)
     tcase_add_loop_test(test_case, an_entry_without_a_name_is_forgotten_in_the_end, 0, 2);
     tcase_add_test(test_case, a_node_whose_name_is_not_known_yet_is_waited_for);
     tcase_add_test(test_case, a_refused_join_is_tried_again);
+    tcase_add_test(test_case, a_node_that_does_not_get_in_is_an_error_in_the_end);
     tcase_add_test(test_case, tokens_that_are_not_told_are_waited_for);
     tcase_add_test(test_case, a_locked_swarm_is_an_error);
     tcase_add_loop_test(test_case, an_engine_that_is_too_old_is_an_error, 0, 2);
@@ -909,6 +1004,9 @@ int main(void)
     tcase_add_test(test_case, a_drained_node_stays_drained);
     tcase_add_test(test_case, a_manager_that_hangs_is_an_error_in_the_end);
     tcase_add_loop_test(test_case, a_worker_that_is_counted_as_down_for_a_minute_joins_anew, 0, 2);
+    tcase_add_test(test_case, an_engine_that_stays_silent_is_an_error_in_the_end);
+    tcase_add_test(test_case, a_new_engine_may_take_its_time);
+    tcase_add_test(test_case, an_only_manager_that_stays_silent_is_to_be_started_again);
     tcase_add_test(test_case, managers_that_are_not_reachable_are_waited_for);
     tcase_add_test(test_case, an_election_is_waited_for);
     tcase_add_test(test_case, an_image_is_loaded_once_and_only_where_it_is_lacking);
@@ -923,7 +1021,7 @@ int main(void)
     tcase_add_test(test_case, a_service_that_docker_refuses_is_an_error);
     tcase_add_test(test_case, a_network_that_can_not_be_made_is_tried_again);
     tcase_add_test(test_case, an_update_is_waited_for);
-    tcase_add_test(test_case, an_update_that_fails_is_an_error);
+    tcase_add_loop_test(test_case, an_update_that_fails_is_an_error, 0, 2);
     tcase_add_test(test_case, a_service_that_always_fails_is_an_error_after_a_while);
     tcase_add_test(test_case, a_network_that_is_stuck_is_named_with_its_node);
     tcase_add_test(test_case, nodes_that_come_back_bring_failed_tasks);

@@ -166,7 +166,7 @@ START_TEST(one_slow_node_does_not_hold_up_the_others)
         fake_swarm_pass();
     }
     ck_assert(!json_get_bool(result, "done", true));
-    ck_assert_str_eq(json_get_string(result, "message"), "1 of 2 nodes are empty and gone");
+    ck_assert_str_eq(json_get_string(result, "message"), "worker-2 ends its tasks");
     ck_assert_str_eq(released(result), "worker-3");
     fake_engine("worker-2")->is_slow = false;
     release_all("web", 3);
@@ -208,6 +208,28 @@ START_TEST(an_engine_without_containers_is_empty)
     fake_engine("worker-2")->containers = 0;
     fake_swarm_log();
     expect_done("worker-2", "leave worker-2\nforget worker-2\n");
+}
+END_TEST
+
+/* It hangs, and its node goes on to tell the managers that it is well. Nobody can make it end its tasks. */
+START_TEST(a_node_that_does_not_get_empty_goes_in_the_end)
+{
+    swarmed_open_formed(1, 2, WEB(3));
+    swarmed_plan(1, 1, WEB(3));
+    swarmed_set_request("{'leaving':['worker-2']}");
+    fake_engine("worker-2")->is_slow = true;
+    for (int calls = 0; calls < 6; calls++) {
+        ck_assert_ptr_nonnull(swarmed_waits(swarmed->release));
+        fake_swarm_pass();
+    }
+    if (_i)
+        fake_engine("worker-2")->silence = "no answer within 2000 ms";
+    fake_swarm_log();
+    swarmed_waiting_ms = 59999;
+    expect_step("worker-2 ends its tasks", "");
+    swarmed_waiting_ms = 60000;
+    expect_done("worker-2", _i ? "forget worker-2\n" : "leave worker-2\nforget worker-2\n");
+    ck_assert_uint_eq(fake_running("web"), 3);
 }
 END_TEST
 
@@ -601,6 +623,7 @@ int main(void)
     tcase_add_test(test_case, one_slow_node_does_not_hold_up_the_others);
     tcase_add_loop_test(test_case, a_manager_whose_joining_broke_off_goes, 0, 2);
     tcase_add_test(test_case, an_engine_without_containers_is_empty);
+    tcase_add_loop_test(test_case, a_node_that_does_not_get_empty_goes_in_the_end, 0, 2);
     tcase_add_test(test_case, what_is_refused_is_tried_again);
     tcase_add_test(test_case, who_is_not_listed_may_go);
     tcase_add_loop_test(test_case, a_dead_worker_is_forgotten_at_once, 0, (int)ARRAY_COUNT(dead_states));

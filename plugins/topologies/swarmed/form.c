@@ -18,8 +18,10 @@
 /* An engine that runs finds its managers again within seconds. A worker that has not by then joins anew: should it have
  * come at the very moment at which they gave it up, SwarmKit takes its heartbeats for ever, and never calls it ready. */
 #define REJOIN_MS 60000
-/* A manager hangs. */
+/* A manager hangs; or an engine does not answer, and supervisors have started it anew often enough. */
 #define LOST_MS 120000
+/* Docker tries to join for 20 s at a time. */
+#define JOIN_MS 180000
 /* A node that joins gets its entry first, and tells its name within seconds. */
 #define NAMELESS_MS 10000
 
@@ -58,6 +60,48 @@ static int32_t check_engine(struct swarm *swarm, const struct swarm_node *node)
     return MEMORIES_OK;
 }
 
+/* Waits for `what`, because of `problem` (NULL: nothing was said now). The words that it was first told in stay: they may be
+ * others each time, or be missing between two tries, and it is one and the same wait. */
+static void wait_steadily(struct swarm *swarm, const char *what, const char *problem)
+{
+    const char *before = json_get_string(swarm->request, "waiting_for");
+    size_t length = strlen(what);
+    if (before && !strncmp(before, what, length) && !strncmp(before + length, ": ", 2))
+        swarm_wait(swarm, "%s", before);
+    else
+        swarm_wait(swarm, "%s%s%s", what, problem ? ": " : "", problem ? problem : "");
+}
+
+static bool is_in_swarm(const struct swarm *swarm)
+{
+    for (size_t i = 0; i < swarm->count; i++)
+        if (is_state(&swarm->nodes[i], "active"))
+            return true;
+    return false;
+}
+
+/* An engine that has been in the swarm is installed, and its machine runs. A new one may take its time, as all may after a
+ * start. */
+static int32_t give_up(struct swarm *swarm, const struct swarm_node *silent)
+{
+    bool is_starting = strcmp(silent->state, "ready") != 0 || (swarm->reason && !strcmp(swarm->reason, "start"));
+    if (swarm_waits_for_ms(swarm) < LOST_MS || is_starting || !is_in_swarm(swarm))
+        return MEMORIES_OK;
+    int32_t code = swarm->manager ? swarm_read(swarm) : MEMORIES_OK;
+    bool is_led = swarm->manager && !swarm->problem;
+    if (code || (is_led ? !silent->listed : !wants_manager(silent)))
+        return code;
+    const char *id = swarm->deployment;
+    const char *hint =
+        is_led ? plugin_format(swarm->call, "make it anew: memories heal %s --node %s; its last words: memories logs %s",
+                               id, silent->name, id)
+               : plugin_format(swarm->call, "end it and start it again: memories stop %s, then memories start %s; its last "
+                                            "words: memories logs %s",
+                               id, id, id);
+    return plugin_fail(swarm->call, MEMORIES_FAILED, silent->name, hint,
+                       "the engine of %s does not answer, although the node runs: %s", silent->name, silent->problem);
+}
+
 static int32_t await_engines(struct swarm *swarm)
 {
     size_t wanted = 0, answering = 0;
@@ -73,10 +117,13 @@ static int32_t await_engines(struct swarm *swarm)
         answering += node->swarm_state != NULL;
         silent = silent || node->swarm_state ? silent : node;
     }
-    if (silent)
-        swarm_wait(swarm, "%zu of %zu engines answer; waiting for %s: %s", answering, wanted, silent->name,
-                   silent->problem);
-    return MEMORIES_OK;
+    if (!silent)
+        return MEMORIES_OK;
+    wait_steadily(swarm,
+                  swarm_keep(swarm, plugin_format(swarm->call, "%zu of %zu engines answer; waiting for %s", answering, wanted,
+                                                  silent->name)),
+                  silent->problem);
+    return give_up(swarm, silent);
 }
 
 /* ---- a swarm ---- */
@@ -203,8 +250,9 @@ static size_t choose_joiners(struct swarm *swarm, const struct swarm_node **join
     return count;
 }
 
+/* *refused: what the first one got that did not get in; NULL: all are under way. */
 static int32_t send_joins(struct swarm *swarm, const struct swarm_node *const *joiners, size_t count,
-                          const struct tokens *tokens)
+                          const struct tokens *tokens, const struct swarm_node **refused, const char **problem)
 {
     struct memories_http_request *requests = plugin_host->allocate(swarm->call, count * sizeof *requests);
     const struct memories_http_response **responses = plugin_host->allocate(swarm->call, count * sizeof *responses);
@@ -221,10 +269,33 @@ static int32_t send_joins(struct swarm *swarm, const struct swarm_node *const *j
     int32_t code = http_send_all(swarm->call, requests, count, responses);
     for (size_t i = 0; i < count; i++)
         json_object_put(bodies[i]);
-    for (size_t i = 0; !code && i < count; i++)
-        if (!swarm_accepted(responses[i]))
-            swarm_wait(swarm, "%s joins: %s", joiners[i]->name, http_problem(swarm->call, responses[i]));
+    for (size_t i = 0; !code && i < count && !*refused; i++)
+        if (!swarm_accepted(responses[i])) {
+            *refused = joiners[i];
+            *problem = http_problem(swarm->call, responses[i]);
+        }
     return code;
+}
+
+/* Between two tries of the same node, and while it is on its way after one, the words of the last refusal stay. */
+static int32_t await_joins(struct swarm *swarm, size_t in_swarm, size_t wanted, const struct swarm_node *missing,
+                           const char *problem)
+{
+    const char *what =
+        plugin_format(swarm->call, "%zu of %zu nodes are in the swarm; waiting for %s", in_swarm, wanted, missing->name);
+    if (!what)
+        return plugin_no_memory(swarm->call);
+    wait_steadily(swarm, what, problem ? problem : missing->problem);
+    bool has_failed = strlen(swarm->waiting) > strlen(what);
+    bool starts = swarm->reason && !strcmp(swarm->reason, "start");
+    if (!has_failed || starts || swarm_waits_for_ms(swarm) < JOIN_MS)
+        return MEMORIES_OK;
+    return plugin_fail(swarm->call, MEMORIES_FAILED, missing->name,
+                       plugin_format(swarm->call,
+                                     "let the nodes reach each other at 2377/tcp and at 7946/tcp and udp, then: memories "
+                                     "resume %s",
+                                     swarm->deployment),
+                       "%s does not get into the swarm%s", missing->name, swarm->waiting + strlen(what));
 }
 
 static int32_t join(struct swarm *swarm)
@@ -233,24 +304,30 @@ static int32_t join(struct swarm *swarm)
     if (!joiners)
         return plugin_no_memory(swarm->call);
     size_t count = choose_joiners(swarm, joiners), wanted = 0, in_swarm = 0;
+    const struct swarm_node *missing = NULL;
     for (size_t i = 0; i < swarm->count; i++) {
-        wanted += stays(&swarm->nodes[i]);
-        in_swarm += stays(&swarm->nodes[i]) && is_state(&swarm->nodes[i], "active");
+        bool is_in = is_state(&swarm->nodes[i], "active");
+        if (!stays(&swarm->nodes[i]))
+            continue;
+        wanted++;
+        in_swarm += is_in;
+        missing = missing || is_in ? missing : &swarm->nodes[i];
     }
-    if (in_swarm == wanted)
-        return MEMORIES_OK;
-    swarm_wait(swarm, "%zu of %zu nodes are in the swarm", in_swarm, wanted);
-    if (!count)
+    if (!missing)
         return MEMORIES_OK;
     /* What the nodes will run is there before the swarm gives them work. */
     int32_t code = images_load(swarm, joiners, count);
     struct tokens tokens = { 0 };
-    if (!code)
+    const struct swarm_node *refused = NULL;
+    const char *problem = NULL;
+    if (!code && count)
         code = read_tokens(swarm, &tokens);
     if (!code && tokens.worker)
-        code = send_joins(swarm, joiners, count, &tokens);
+        code = send_joins(swarm, joiners, count, &tokens, &refused, &problem);
     json_object_put(tokens.answer);
-    return code;
+    if (code || swarm->waiting)
+        return code;
+    return await_joins(swarm, in_swarm, wanted, refused ? refused : missing, problem);
 }
 
 /* ---- the swarm's list of nodes ---- */

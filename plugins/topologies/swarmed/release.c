@@ -15,6 +15,8 @@
 /* Managers without a leader take 20 s to say so. */
 #define LIST_TIMEOUT_MS 5000
 #define FORCE_TIMEOUT_MS 60000
+/* Docker ends a task that does not end by itself after 10 s. What goes on for so much longer never ends: its engine hangs. */
+#define EMPTY_MS 60000
 
 struct release {
     struct swarm swarm;
@@ -233,14 +235,24 @@ static bool next_change(const struct release *release, const struct swarm_node *
     return demotes || change->availability || !listed_is_leaving(node->listed);
 }
 
-/* Either side may know it first: the managers by the tasks they are told of, the engine by what it has. */
-static bool is_empty(const struct release *release, size_t at)
+/* Either side may know it first: the managers by the tasks they are told of, the engine by what it has. Others run by now
+ * what runs there, so a node that does not get empty goes as it is. */
+static bool is_empty(struct release *release, size_t at)
 {
-    return !release->remains[at] || json_get_int(release->swarm.nodes[at].info, "ContainersRunning", 1) == 0;
+    struct swarm *swarm = &release->swarm;
+    if (!release->remains[at] || json_get_int(swarm->nodes[at].info, "ContainersRunning", 1) == 0)
+        return true;
+    if (swarm->waiting)
+        return false;
+    swarm_wait(swarm, "%s ends its tasks", swarm->nodes[at].name);
+    if (swarm_waits_for_ms(swarm) < EMPTY_MS)
+        return false;
+    swarm->waiting = NULL;
+    return true;
 }
 
 /* It may leave: it is no manager, and nothing runs there any more. */
-static bool may_leave(const struct release *release, size_t at)
+static bool may_leave(struct release *release, size_t at)
 {
     const struct swarm_node *node = &release->swarm.nodes[at];
     /* Where one manager has begun anew the others are none any more, whatever the list calls them. */

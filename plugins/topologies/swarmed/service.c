@@ -526,21 +526,6 @@ static const char *update_state(json_object *listed)
     return state ? state : "";
 }
 
-/* An update that fails is paused by Docker after its first task: the others still run what they ran. */
-static int32_t check_update(struct swarm *swarm, const struct tally *tally)
-{
-    const char *state = update_state(tally->listed), *name = json_get_string(tally->service, "name");
-    if (!strcmp(state, "updating"))
-        swarm_wait(swarm, "service %s is being updated: %lld of %lld tasks run", name, (long long)tally->running,
-                   (long long)tally->wanted);
-    if (strcmp(state, "paused"))
-        return MEMORIES_OK;
-    const char *said = json_get_string(json_get_object(tally->listed, "UpdateStatus"), "Message");
-    return plugin_fail(swarm->call, MEMORIES_FAILED, name, "correct the service's configuration and update again",
-                       "the update of service %s has stopped at its first failure: %s", name,
-                       tally->problem ? tally->problem : said ? said : state);
-}
-
 /* "2026-02-25T12:34:56.123456789Z" in milliseconds since 1970; 0 for anything else. */
 static int64_t time_of(const char *text)
 {
@@ -549,11 +534,58 @@ static int64_t time_of(const char *text)
     return rest ? (int64_t)timegm(&parts) * 1000 : 0;
 }
 
+/* By this converge, or by what has come of it. */
+static bool was_updated_now(struct swarm *swarm, const struct tally *tally)
+{
+    int64_t began_ms = plugin_host->now_ms(swarm->call) - swarm->elapsed_ms;
+    return time_of(json_get_string(tally->listed, "UpdatedAt")) > began_ms;
+}
+
+/* An engine that was ended at the wrong moment may keep a network of its containers half made, and then no task can be in it
+ * again (github.com/moby/libnetwork/issues/1765). */
+static const char *advice(struct swarm *swarm, const struct tally *tally, const char *otherwise)
+{
+    static const char stuck[] = "network sandbox join failed";
+    if (!tally->at || strncmp(tally->problem, stuck, strlen(stuck)) != 0)
+        return otherwise;
+    return plugin_format(swarm->call, "Docker's network on %s is stuck; make the node anew: memories heal %s --node %s",
+                         tally->at, swarm->deployment, tally->at);
+}
+
+/* Who asks for it, or sees all tasks run, lets a paused update go on: each try may cost one more task. */
+static bool may_go_on(const struct swarm *swarm, const struct tally *tally)
+{
+    const char *reason = swarm->reason ? swarm->reason : "";
+    return tally->running >= tally->wanted || !strcmp(reason, "update") || !strcmp(reason, "resume");
+}
+
+/* An update that fails is paused by Docker after its first task: the others still run what they ran. What made it fail
+ * before this converge may have passed since: the same spec again makes it go on. */
+static int32_t check_update(struct swarm *swarm, const struct tally *tally)
+{
+    const char *state = update_state(tally->listed), *name = json_get_string(tally->service, "name");
+    if (!strcmp(state, "updating"))
+        swarm_wait(swarm, "service %s is being updated: %lld of %lld tasks run", name, (long long)tally->running,
+                   (long long)tally->wanted);
+    if (strcmp(state, "paused"))
+        return MEMORIES_OK;
+    if (!was_updated_now(swarm, tally)) {
+        if (!may_go_on(swarm, tally))
+            return MEMORIES_OK;
+        swarm_wait(swarm, "the update of service %s goes on", name);
+        return service_update(swarm, tally->listed, listed_spec(tally->listed));
+    }
+    const char *said = json_get_string(json_get_object(tally->listed, "UpdateStatus"), "Message");
+    return plugin_fail(swarm->call, MEMORIES_FAILED, name,
+                       advice(swarm, tally, "correct the service's configuration and update again"),
+                       "the update of service %s has stopped at its first failure: %s", name,
+                       tally->problem ? tally->problem : said ? said : state);
+}
+
 /* Once in a converge: Docker schedules the service's tasks anew, one after the other. */
 static int32_t nudge(struct swarm *swarm, const struct tally *tally)
 {
-    int64_t began_ms = plugin_host->now_ms(swarm->call) - swarm->elapsed_ms;
-    if (swarm->elapsed_ms < OVERLOOKED_MS || time_of(json_get_string(tally->listed, "UpdatedAt")) > began_ms)
+    if (swarm->elapsed_ms < OVERLOOKED_MS || was_updated_now(swarm, tally))
         return MEMORIES_OK;
     AUTO_JSON json_object *spec = NULL;
     if (json_object_deep_copy(listed_spec(tally->listed), &spec, NULL))
@@ -576,17 +608,6 @@ static int64_t complete_for_ms(struct swarm *swarm)
     return now_ms - since_ms;
 }
 
-/* An engine that was ended at the wrong moment may keep a network of its containers half made, and then no task can be in it
- * again (github.com/moby/libnetwork/issues/1765). */
-static const char *advice(struct swarm *swarm, const struct tally *tally)
-{
-    static const char stuck[] = "network sandbox join failed";
-    if (!tally->at || strncmp(tally->problem, stuck, strlen(stuck)) != 0)
-        return "look at its image, command and placement";
-    return plugin_format(swarm->call, "Docker's network on %s is stuck; make the node anew: memories heal %s --node %s",
-                         tally->at, swarm->deployment, tally->at);
-}
-
 static int32_t await_service(struct swarm *swarm, const struct tally *tally)
 {
     const char *name = json_get_string(tally->service, "name");
@@ -599,7 +620,8 @@ static int32_t await_service(struct swarm *swarm, const struct tally *tally)
         return code;
     bool comes_back = swarm->reason && !strcmp(swarm->reason, "start");
     if (tally->problem && complete_for_ms(swarm) > (tally->running || comes_back ? STUCK_MS : FAILING_MS))
-        return plugin_fail(swarm->call, MEMORIES_FAILED, name, advice(swarm, tally),
+        return plugin_fail(swarm->call, MEMORIES_FAILED, name,
+                           advice(swarm, tally, "look at its image, command and placement"),
                            "%lld of %lld tasks of service %s run: %s", (long long)tally->running,
                            (long long)tally->wanted, name, tally->problem);
     swarm_wait(swarm, "%lld of %lld tasks of service %s run%s%s", (long long)tally->running, (long long)tally->wanted,
