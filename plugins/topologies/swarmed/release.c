@@ -15,7 +15,8 @@
 /* Managers without a leader take 20 s to say so. */
 #define LIST_TIMEOUT_MS 5000
 #define FORCE_TIMEOUT_MS 60000
-/* Docker ends a task that does not end by itself after 10 s. What goes on for so much longer never ends: its engine hangs. */
+/* Docker ends a task that does not end by itself after 10 s, or what its service says. What goes on for so much longer never
+ * ends: its engine hangs. */
 #define EMPTY_MS 60000
 
 struct release {
@@ -235,6 +236,18 @@ static bool next_change(const struct release *release, const struct swarm_node *
     return demotes || change->availability || !listed_is_leaving(node->listed);
 }
 
+/* Of all services: for how long their tasks may take to end. */
+static int64_t longest_grace_ms(const struct swarm *swarm)
+{
+    int64_t longest_ns = 0;
+    for (size_t i = 0; i < json_count(swarm->services_listed); i++) {
+        json_object *task = json_get_object(json_get_object(json_at(swarm->services_listed, i), "Spec"), "TaskTemplate");
+        int64_t grace_ns = json_get_int(json_get_object(task, "ContainerSpec"), "StopGracePeriod", 0);
+        longest_ns = grace_ns > longest_ns ? grace_ns : longest_ns;
+    }
+    return longest_ns / 1000000;
+}
+
 /* Either side may know it first: the managers by the tasks they are told of, the engine by what it has. Others run by now
  * what runs there, so a node that does not get empty goes as it is. */
 static bool is_empty(struct release *release, size_t at)
@@ -245,7 +258,7 @@ static bool is_empty(struct release *release, size_t at)
     if (swarm->waiting)
         return false;
     swarm_wait(swarm, "%s ends its tasks", swarm->nodes[at].name);
-    if (swarm_waits_for_ms(swarm) < EMPTY_MS)
+    if (swarm_waits_for_ms(swarm) < EMPTY_MS + longest_grace_ms(swarm))
         return false;
     swarm->waiting = NULL;
     return true;
