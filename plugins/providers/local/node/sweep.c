@@ -16,7 +16,7 @@
 #include "plugins/providers/local/node/record.h"
 
 #define DYING_MAX 256
-#define CHANGE_MS 1000
+#define CHANGE_MS 5000
 #define PF_KTHREAD 0x00200000u /* the kernel's include/linux/sched.h */
 
 /* Processes that were killed and are waited for. */
