@@ -263,7 +263,7 @@ static int32_t send_joins(struct swarm *swarm, const struct swarm_node *const *j
         /* A join that failed has left the engine half in: it leaves, and joins in the next step. */
         bool leaves = is_state(joiners[i], "error");
         bodies[i] = leaves ? NULL : join_request(swarm, joiners[i], tokens);
-        requests[i] = leaves ? swarm_request(swarm, joiners[i], "POST", "/swarm/leave?force=true", "{}")
+        requests[i] = leaves ? swarm_leave(swarm, joiners[i])
                              : swarm_post(swarm, joiners[i], "/swarm/join", bodies[i]);
     }
     int32_t code = http_send_all(swarm->call, requests, count, responses);
@@ -414,7 +414,7 @@ static int32_t correct(struct swarm *swarm)
 
 static int32_t rejoin(struct swarm *swarm, const struct swarm_node *node)
 {
-    const struct memories_http_request request = swarm_request(swarm, node, "POST", "/swarm/leave?force=true", "{}");
+    const struct memories_http_request request = swarm_leave(swarm, node);
     const struct memories_http_response *response;
     int32_t code = swarm_send(swarm, &request, &response);
     if (code)

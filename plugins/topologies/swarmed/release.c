@@ -288,8 +288,7 @@ static int32_t forget(struct release *release, const size_t *goers, size_t count
     size_t asked = 0;
     for (size_t i = 0; i < count; i++)
         if (!is_gone(&swarm->nodes[goers[i]]) && swarm->nodes[goers[i]].swarm_state)
-            requests[asked++] =
-                swarm_request(swarm, &swarm->nodes[goers[i]], "POST", "/swarm/leave?force=true", "{}");
+            requests[asked++] = swarm_leave(swarm, &swarm->nodes[goers[i]]);
     int32_t code = http_send_all(swarm->call, requests, asked, responses);
     for (size_t i = 0; i < count; i++) {
         const char *path = plugin_format(swarm->call, "/nodes/%s?force=true",

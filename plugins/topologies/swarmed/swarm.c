@@ -98,6 +98,11 @@ struct memories_http_request swarm_post(struct swarm *swarm, const struct swarm_
     return request;
 }
 
+struct memories_http_request swarm_leave(struct swarm *swarm, const struct swarm_node *node)
+{
+    return swarm_request(swarm, node, "POST", "/swarm/leave?force=true", "{}");
+}
+
 int32_t swarm_send(struct swarm *swarm, const struct memories_http_request *request,
                    const struct memories_http_response **response)
 {

@@ -106,6 +106,9 @@ struct memories_http_request swarm_request(struct swarm *swarm, const struct swa
 struct memories_http_request swarm_post(struct swarm *swarm, const struct swarm_node *node, const char *path,
                                         json_object *body);
 
+/* The one that makes a node's engine leave the swarm, whatever its role. */
+struct memories_http_request swarm_leave(struct swarm *swarm, const struct swarm_node *node);
+
 int32_t swarm_send(struct swarm *swarm, const struct memories_http_request *request,
                    const struct memories_http_response **response);
 
