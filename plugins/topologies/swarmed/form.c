@@ -84,7 +84,7 @@ static bool is_in_swarm(const struct swarm *swarm)
  * start. */
 static int32_t give_up(struct swarm *swarm, const struct swarm_node *silent)
 {
-    bool is_starting = strcmp(silent->state, "ready") != 0 || (swarm->reason && !strcmp(swarm->reason, "start"));
+    bool is_starting = strcmp(silent->state, "ready") != 0 || swarm_comes_back(swarm);
     if (swarm_waits_for_ms(swarm) < LOST_MS || is_starting || !is_in_swarm(swarm))
         return MEMORIES_OK;
     int32_t code = swarm->manager ? swarm_read(swarm) : MEMORIES_OK;
@@ -263,8 +263,7 @@ static int32_t send_joins(struct swarm *swarm, const struct swarm_node *const *j
         /* A join that failed has left the engine half in: it leaves, and joins in the next step. */
         bool leaves = is_state(joiners[i], "error");
         bodies[i] = leaves ? NULL : join_request(swarm, joiners[i], tokens);
-        requests[i] = leaves ? swarm_leave(swarm, joiners[i])
-                             : swarm_post(swarm, joiners[i], "/swarm/join", bodies[i]);
+        requests[i] = leaves ? swarm_leave(swarm, joiners[i]) : swarm_post(swarm, joiners[i], "/swarm/join", bodies[i]);
     }
     int32_t code = http_send_all(swarm->call, requests, count, responses);
     for (size_t i = 0; i < count; i++)
@@ -287,8 +286,7 @@ static int32_t await_joins(struct swarm *swarm, size_t in_swarm, size_t wanted, 
         return plugin_no_memory(swarm->call);
     wait_steadily(swarm, what, problem ? problem : missing->problem);
     bool has_failed = strlen(swarm->waiting) > strlen(what);
-    bool starts = swarm->reason && !strcmp(swarm->reason, "start");
-    if (!has_failed || starts || swarm_waits_for_ms(swarm) < JOIN_MS)
+    if (!has_failed || swarm_comes_back(swarm) || swarm_waits_for_ms(swarm) < JOIN_MS)
         return MEMORIES_OK;
     return plugin_fail(swarm->call, MEMORIES_FAILED, missing->name,
                        plugin_format(swarm->call,

@@ -618,8 +618,7 @@ static int32_t await_service(struct swarm *swarm, const struct tally *tally)
         code = nudge(swarm, tally);
     if (code)
         return code;
-    bool comes_back = swarm->reason && !strcmp(swarm->reason, "start");
-    if (tally->problem && complete_for_ms(swarm) > (tally->running || comes_back ? STUCK_MS : FAILING_MS))
+    if (tally->problem && complete_for_ms(swarm) > (tally->running || swarm_comes_back(swarm) ? STUCK_MS : FAILING_MS))
         return plugin_fail(swarm->call, MEMORIES_FAILED, name,
                            advice(swarm, tally, "look at its image, command and placement"),
                            "%lld of %lld tasks of service %s run: %s", (long long)tally->running,

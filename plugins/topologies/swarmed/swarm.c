@@ -39,6 +39,11 @@ int64_t swarm_waits_for_ms(const struct swarm *swarm)
     return is_same ? json_get_int(swarm->request, "waiting_ms", 0) : 0;
 }
 
+bool swarm_comes_back(const struct swarm *swarm)
+{
+    return swarm->reason && !strcmp(swarm->reason, "start");
+}
+
 bool swarm_accepted(const struct memories_http_response *response)
 {
     return response->status >= 200 && response->status <= 299;

@@ -112,6 +112,9 @@ struct memories_http_request swarm_leave(struct swarm *swarm, const struct swarm
 int32_t swarm_send(struct swarm *swarm, const struct memories_http_request *request,
                    const struct memories_http_response **response);
 
+/* All nodes were off, and machines and engines start now. */
+bool swarm_comes_back(const struct swarm *swarm);
+
 /* 200 to 299. */
 bool swarm_accepted(const struct memories_http_response *response);
 
